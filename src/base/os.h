@@ -1,0 +1,23 @@
+/* What the operating system is asked for: files, time, memory sizes, environment folders. */
+#ifndef NN_BASE_OS_H
+#define NN_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* The whole file, NUL-terminated, in the arena; NULL and a reason in *why (a static or arena text)
+ * when it cannot be read. limit_bytes bounds what is read. */
+char *os_read_file(struct arena *a, const char *path, size_t limit_bytes, size_t *n_bytes,
+                   const char **why);
+bool os_file_exists(const char *path);
+bool os_make_folders(const char *path); /* like mkdir -p */
+double os_now_s(void);                  /* monotonic */
+int os_n_cpus(void);                    /* processors this process may use */
+size_t os_peak_memory_bytes(void);
+/* $XDG_CACHE_HOME/nnrun or ~/.cache/nnrun; NULL when neither can be known. */
+const char *os_cache_folder(struct arena *a);
+
+#endif
