@@ -1,0 +1,112 @@
+/* Data sets: named fields of equal length, and a cursor that deals shuffled batches. Loaders are
+ * rows of formats.def, a file each.
+ *
+ * A field of bytes (images) is stored as bytes and dealt as floats, byte / divisor: a quarter of
+ * the memory, and nothing to convert before the first step. The whole field as floats exists only
+ * once somebody asks for it by dataset_field_values.
+ *
+ * Not for: tensors that are fed as they are (tensor.h), files (idx.h), the network (download.h). */
+#ifndef NN_DATA_DATASET_H
+#define NN_DATA_DATASET_H
+
+#include <signal.h>
+
+#include "base/diag.h"
+#include "tensor/tensor.h"
+
+enum { MAX_FIELDS = 8 };
+
+struct field {
+    const char *name;      /* "images", "labels" */
+    struct tensor *stored; /* [length, ...]; one reference is the data set's. Read it through
+                            * dataset_field_values, or dataset_field_dtype and stored->dim */
+    float divisor;         /* 0: dealt as stored. Else `stored` is uint8, an element is dealt as
+                            * float byte / divisor */
+    struct tensor *values; /* the whole field as dealt; NULL until asked for */
+};
+
+struct dataset {
+    const char *name; /* "mnist.train" */
+    int n_fields;
+    struct field fields[MAX_FIELDS];
+    int64_t length;
+    /* The cursor: how many examples were dealt. Epoch e deals the permutation keyed by (seed,
+     * name, e), so a cursor is one number and there is nothing else to save. */
+    int64_t dealt;
+    uint64_t seed;
+    int32_t *order;     /* the permutation of `order_epoch` */
+    int64_t order_epoch; /* -1: none yet */
+};
+
+struct dataset *dataset_new(struct arena *a, const char *name, uint64_t seed);
+
+/* Adds a field; takes the reference. All fields have the same length, at most 2^31 - 1, and a set
+ * has at most MAX_FIELDS. */
+void dataset_add_field(struct dataset *d, const char *name, struct tensor *values);
+/* The same for a uint8 tensor whose elements are dealt as float byte / divisor (divisor > 0). */
+void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes, float divisor);
+
+/* The number of the field of that name, or -1. */
+int dataset_find_field(const struct dataset *d, const char *name);
+/* The dtype that field i is dealt in. */
+enum dtype dataset_field_dtype(const struct dataset *d, int i);
+/* Field i whole, [length, ...], in file order. The reference is the data set's. NULL when there
+ * is not enough memory. */
+struct tensor *dataset_field_values(struct dataset *d, int i);
+
+/* The next n examples: out[i] is a new tensor [n, ...] for field i (one reference, the caller's).
+ * A new shuffle every epoch, a batch may span two epochs, none lost or repeated within one. false
+ * (nothing dealt) when n is not in 1..length or memory is short. */
+bool dataset_next_batch(struct dataset *d, int64_t n, struct tensor **out);
+/* Frees what the arena does not own. */
+void dataset_release(struct dataset *d);
+
+/* The form that loaders of labelled images give: fields "images" (uint8 `images` [n, pixels],
+ * dealt as floats in [0, 1]; takes the reference, also when it fails) and "labels", made of n
+ * bytes below n_classes: float [n, n_classes] or, when !one_hot, int [n]. NULL when there is not
+ * enough memory. */
+struct dataset *dataset_new_images(struct arena *a, const char *name, uint64_t seed,
+                                   struct tensor *images, const uint8_t *labels, int n_classes,
+                                   bool one_hot);
+
+/* A group of data sets, as load_mnist gives: train, validation (of length 0 when none was asked
+ * for), test. Each has the fields "images" and "labels". */
+struct dataset_group {
+    const char *title; /* for messages and result lines: "MNIST", "Fashion-MNIST", "generated
+                        * digits", "own IDX files" */
+    struct dataset *train, *validation, *test;
+};
+
+/* Releases the members that are there. */
+void dataset_group_release(struct dataset_group *g);
+
+/* What a loader is given. Messages and progress go to `log` (stderr), nothing is printed when it
+ * is NULL. */
+struct load_context {
+    struct arena *arena;
+    struct diags *diags;
+    struct span at; /* the call, for errors */
+    uint64_t seed;
+    FILE *log;
+    bool offline; /* never download (tests) */
+    volatile sig_atomic_t *interrupted; /* polled while downloading; may be NULL */
+};
+
+/* MNIST or Fashion-MNIST from four IDX files, plain or gzip, found in `folder`, under $NNRUN_DATA
+ * (itself and its subfolder mnist), in the user's cache, else downloaded (mnist.c says how).
+ * Images are floats in [0, 1], [n, 784]; labels one-hot floats [n, 10], or int [n] when !one_hot.
+ * The first `validation` examples of the training file are the validation set, as in the
+ * tutorial's loader. fallback: NULL, or "digits": generated digits are given instead when the
+ * files cannot be had, and a remark says so; files that are there and corrupt are an error all
+ * the same. false: reported. */
+bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_t validation,
+                const char *fallback, struct dataset_group *out);
+
+/* 28x28 digits drawn by the program itself (digits.c), deterministic by seed, in the form
+ * load_mnist gives. train, validation and test hold n_train, `validation` and n_test examples:
+ * none of the training examples is taken away for validation. false: reported (a count out of
+ * range, no memory). */
+bool load_digits(struct load_context *c, int64_t n_train, int64_t n_test, int64_t validation,
+                 bool one_hot, struct dataset_group *out);
+
+#endif

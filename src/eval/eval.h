@@ -1,0 +1,97 @@
+/* The evaluator: walks a script's syntax tree. Host values are computed at once; an operation on tensors appends a node. What the evaluator
+ * cannot do itself (running a demand, differentiating) it asks of its host, which is the session.
+ *
+ * After the first error the rest of the script is still walked, without running, printing or loading anything, so that later
+ * independent errors are reported too; names that a broken statement should have defined are poisoned and silent. */
+#ifndef NN_EVAL_EVAL_H
+#define NN_EVAL_EVAL_H
+
+#include <signal.h>
+
+#include "data/dataset.h"
+#include "ir/build.h"
+#include "syntax/ast.h"
+
+enum request_kind {
+    REQUEST_EVAL,    /* .eval, print, a condition */
+    REQUEST_TRAIN,   /* an optimizer's .run */
+    REQUEST_INITIAL, /* a variable's first value */
+};
+
+/* One demand on the graph. */
+struct request {
+    enum request_kind kind;
+    struct node **fetch;      /* [n_fetch] */
+    int n_fetch;
+    struct node **effects;    /* [n_effects] check_finite and assign nodes */
+    int n_effects;
+    struct node **fed;        /* [n_fed] */
+    struct tensor **value;    /* [n_fed] of the fed nodes' dtypes; shapes are checked by the host */
+    int n_fed;
+    bool training;
+    uint64_t step;            /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
+    const char *words;        /* "train_step.run", "accuracy.eval": for dumps and messages */
+    const struct origin *origin; /* the demanding expression */
+    struct tensor **result;   /* out: [n_fetch], one reference each */
+};
+
+struct host {
+    void *context;
+    /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or interrupted). */
+    bool (*run)(void *context, struct request *r);
+    /* grad_build, with the NULL entries left to the caller to explain. */
+    void (*gradients)(void *context, struct node *loss, struct node **wrt, int n, struct node **out);
+    const struct node *(*gradient_cut)(void *context, struct node *loss, struct node *wrt);
+    /* A node of the session's graph is about to be freed (plans that mention it must go). */
+    void (*forget_node)(void *context, struct node *n);
+};
+
+struct setting_override { /* name=value of the command line */
+    const char *name, *value;
+    bool used;
+};
+
+struct interp; /* see interp.h; only eval/ looks inside */
+
+struct interp_options {
+    struct arena *arena; /* of the session */
+    struct intern_table *names;
+    struct sources *sources;
+    struct diags *diags;
+    struct symbols *symbols;
+    const struct op_table *ops;
+    struct graph *graph; /* the session's, nodes on the heap */
+    struct host host;
+    FILE *out;           /* what print writes */
+    FILE *log;           /* remarks and progress; NULL: none */
+    bool quiet_prints;   /* --dump: print writes nothing */
+    uint64_t seed;
+    bool seed_fixed;     /* given by --seed: a script's seed() does not change it */
+    struct setting_override *overrides;
+    int n_overrides;
+    volatile sig_atomic_t *interrupted;
+};
+
+struct interp *interp_new(const struct interp_options *o);
+void interp_free(struct interp *in); /* releases tensors, values and data sets */
+
+/* Runs a SCRIPT. library: a file of the standard library (its definitions go into the scope below the user's). false: errors were reported or it was
+ * interrupted. */
+bool interp_run(struct interp *in, const struct ast *script, bool library);
+
+/* Runs one statement as the REPL does: an expression statement's value is echoed to `out`. */
+bool interp_echo(struct interp *in, const struct ast *script);
+
+uint64_t interp_seed(const struct interp *in);
+struct node *interp_training_node(struct interp *in);
+
+/* All variables, in order of creation. */
+int interp_n_variables(const struct interp *in);
+struct variable *interp_variable(const struct interp *in, int i);
+
+/* `param` declarations of a script, without running it, for `nnrun help` and for checking name=value. Lists into the arena. */
+struct setting_info { const char *name, *default_text, *doc; struct span at; };
+int settings_list(struct arena *a, const struct sources *sources, const struct ast *script,
+                  struct setting_info **out);
+
+#endif

@@ -1,0 +1,173 @@
+/* Values of the language, and the memory they live in.
+ *
+ * Small ones are held by value; the rest are objects on a heap of the interpreter, collected by mark and sweep. A collection happens
+ * only between statements. What an expression under way has made so far is kept by the interpreter's root stack: whoever makes an object (or a
+ * node) that must outlive the next statement pushes it there. */
+#ifndef NN_EVAL_VALUE_H
+#define NN_EVAL_VALUE_H
+
+#include "data/dataset.h"
+#include "ir/graph.h"
+#include "syntax/ast.h"
+
+enum value_kind {
+    VALUE_NONE,
+    VALUE_POISON, /* what a broken statement should have defined: using it fails without a word */
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_FLOAT,
+    VALUE_DTYPE,
+    VALUE_DIM,      /* a named dimension, or arithmetic over some */
+    VALUE_OP,       /* a row of ops.def as a function */
+    VALUE_BUILTIN,  /* a row of builtins.def */
+    VALUE_TENSOR,   /* a node */
+    VALUE_STRING,   /* from here on: objects */
+    VALUE_LIST,
+    VALUE_RECORD,
+    VALUE_RANGE,
+    VALUE_ARRAY,    /* a tensor whose value is known */
+    VALUE_FUNCTION, /* fn, or an expression with a hole */
+    VALUE_DEFINITION, /* layer, loss, metric or optimizer definition */
+    VALUE_INSTANCE, /* a definition with its settings; owns variables */
+    VALUE_CHAIN,    /* f >> g */
+    VALUE_METHOD,   /* a builtin bound to its subject: t.eval */
+    VALUE_STEP,     /* optimizer.minimize(loss) */
+    VALUE_DATASET,
+};
+
+struct value {
+    enum value_kind kind;
+    union {
+        bool b;
+        int64_t i;
+        double f;
+        enum dtype dtype;
+        struct dim dim;
+        const struct op *op;
+        const struct builtin *builtin;
+        struct node *node;
+        struct object *object;
+        struct string *string;
+        struct list *list;
+        struct record *record;
+        struct range *range;
+        struct array *array;
+        struct function *function;
+        struct definition *definition;
+        struct instance *instance;
+        struct chain *chain;
+        struct method *method;
+        struct step_object *step;
+        struct dataset_object *dataset;
+    };
+};
+
+struct object {
+    enum value_kind kind;
+    bool marked;
+    struct object *next; /* all objects of the heap */
+    struct object *gray; /* while marking: the next one whose insides are to be marked */
+};
+
+struct string { struct object o; size_t n; char text[]; };
+struct list { struct object o; int n, cap; struct value *at; };
+struct record { struct object o; int n, cap; const char **name; struct value *at; };
+struct range { struct object o; int64_t first, end, step; };
+struct array { struct object o; struct tensor *tensor; };
+struct chain { struct object o; int n; struct value *at; };
+struct method { struct object o; const struct builtin *builtin; struct value self; };
+
+/* A scope: names to values, in a small hash table. */
+struct scope {
+    struct object o;
+    struct scope *parent;
+    int n, cap; /* cap is a power of two; name[i] == NULL is free */
+    const char **name;
+    struct value *at;
+};
+enum { OBJECT_SCOPE = 100 };
+
+struct function {
+    struct object o;
+    const struct ast *tree; /* FN; or the expression that has the hole; or the call on the right of `>>` */
+    struct scope *scope;
+    enum function_form { FUNCTION_PLAIN, FUNCTION_HOLE, FUNCTION_FIRST } form;
+    bool library;
+};
+
+struct definition {
+    struct object o;
+    const struct ast *tree; /* LAYER_DEF .. OPTIMIZER_DEF */
+    struct scope *scope;
+    bool library;
+};
+
+struct instance {
+    struct object o;
+    struct definition *definition;
+    struct scope *settings;
+    const char *path;   /* "tower/0": prefix of its variables' paths */
+    bool provisional;   /* the path may still become that of the binding */
+    struct scope *variables; /* name in the body -> variable node */
+    /* Instances made in its body, so that later applications find them again: by call site and occurrence. */
+    int n_children, cap_children;
+    struct child { const struct ast *site; int occurrence; struct instance *instance; } *children;
+};
+
+struct step_object {
+    struct object o;
+    const char *path, *words;
+    bool provisional;
+    struct node *loss;
+    struct node **effects; /* checks, then assigns */
+    int n_effects;
+    uint64_t n_done;
+    int n_variables;
+};
+
+struct dataset_object { struct object o; struct dataset *dataset; bool owner; };
+
+struct heap {
+    struct object *objects;
+    size_t n_objects;            /* alive or not yet collected */
+    size_t since_bytes;          /* allocated since the last collection */
+    struct object *gray;         /* marked, insides not yet: no recursion, however deep the data */
+};
+
+#define V_NONE ((struct value){.kind = VALUE_NONE})
+#define V_POISON ((struct value){.kind = VALUE_POISON})
+#define V_BOOL(x) ((struct value){.kind = VALUE_BOOL, .b = (x)})
+#define V_INT(x) ((struct value){.kind = VALUE_INT, .i = (x)})
+#define V_FLOAT(x) ((struct value){.kind = VALUE_FLOAT, .f = (x)})
+#define V_TENSOR(x) ((struct value){.kind = VALUE_TENSOR, .node = (x)})
+#define V_OBJECT(k, x) ((struct value){.kind = (k), .object = (struct object *)(x)})
+
+/* Objects: memory for one of `bytes` bytes. Running out of memory ends the program with a line (exit 70). */
+void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
+struct value value_string(struct heap *h, const char *text, size_t n);
+struct value value_list(struct heap *h, int n);
+struct value value_record(struct heap *h);
+struct value value_array(struct heap *h, struct tensor *t); /* takes over the reference */
+void list_append(struct heap *h, struct list *l, struct value v);
+void record_set(struct heap *h, struct record *r, const char *name, struct value v);
+const struct value *record_get(const struct record *r, const char *name); /* NULL: no such field */
+
+struct scope *scope_new(struct heap *h, struct scope *parent);
+void scope_set(struct heap *h, struct scope *s, const char *name, struct value v);
+struct value *scope_find_own(struct scope *s, const char *name);
+struct value *scope_find(struct scope *s, const char *name); /* here or in a parent */
+
+/* Marking: each root with value_mark or object_mark, then heap_mark_insides once. Nodes are marked in the graph. */
+void value_mark(struct heap *h, struct graph *g, struct value v);
+void object_mark(struct heap *h, struct object *o);
+void heap_mark_insides(struct heap *h, struct graph *g);
+/* Frees what is not marked, and unmarks the rest. */
+void heap_sweep(struct heap *h);
+void heap_free(struct heap *h);
+
+/* "a number", "a list", "a tensor float[batch, 10]"...: for messages. Gives buf. */
+const char *value_kind_words(enum value_kind kind);
+static inline bool value_is_number(struct value v) { return v.kind == VALUE_INT || v.kind == VALUE_FLOAT; }
+static inline double value_number(struct value v) { return v.kind == VALUE_INT ? (double)v.i : v.f; }
+
+#endif

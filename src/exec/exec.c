@@ -1,0 +1,326 @@
+/* Runs a plan: binds the arguments' addresses, runs step by step, copies what is fetched.
+ *
+ * In: a plan, feeds. Out: fetched tensors, and the variables that the plan assigns. Addresses are
+ * worked out when a plan meets a slab for the first time; afterwards only what is fed is patched. A
+ * phase goes to several threads when it is worth more than waking them.
+ *
+ * Promises: the same bits at any number of threads (ir/kernel.h); variables unchanged when a run
+ * does not succeed: nothing that can fail comes after the first step that writes one, and with
+ * check_numerics, which can fail anywhere, they are saved first. Not for: making plans, choosing
+ * draws' seeds. */
+#define _DEFAULT_SOURCE
+#include "exec/exec.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "exec/pool.h"
+
+/* Work (bytes or multiply-adds, as kernels count it) that is worth one more thread: 0.2 us of the
+ * quickest kernels, when handing a phase to a second thread that spins takes 0.12 us
+ * (tests/bench/pool.c). */
+static const double COST_PER_WORKER = 65536;
+static const size_t HUGE_PAGE_BYTES = (size_t)2 << 20, PAGE_BYTES = 4096, LINE_BYTES = 64;
+
+struct executor {
+    struct pool *pool;
+    void *slab;
+    size_t slab_bytes;
+    char *scratch;             /* one part for each worker */
+    size_t scratch_bytes;      /* of one part */
+    struct kernel_fault fault; /* where the calls of bound plans report to */
+};
+
+struct executor *exec_new(int n_threads) {
+    assert(n_threads >= 1);
+    struct executor *e = calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    e->pool = pool_new(n_threads);
+    if (e->pool)
+        return e;
+    free(e);
+    return NULL;
+}
+
+void exec_free(struct executor *e) {
+    if (!e)
+        return;
+    pool_free(e->pool);
+    free(e->slab);
+    free(e->scratch);
+    free(e);
+}
+
+int exec_n_threads(const struct executor *e) { return pool_n_threads(e->pool); }
+
+/* ---- memory ---- */
+
+/* NULL for more than the machine has too: the system may promise that, and kill the program when it
+ * is used. */
+static void *allocate(size_t bytes, size_t align) {
+    double memory_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if ((double)bytes > memory_bytes)
+        return NULL;
+    return aligned_alloc(align, (bytes + align - 1) / align * align);
+}
+
+static bool grow_slab(struct executor *e, size_t bytes) {
+    if (bytes <= e->slab_bytes)
+        return true;
+    size_t align = bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
+    free(e->slab);
+    e->slab = allocate(bytes, align);
+    e->slab_bytes = e->slab ? bytes : 0;
+#ifdef MADV_HUGEPAGE
+    if (e->slab && align == HUGE_PAGE_BYTES)
+        (void)madvise(e->slab, bytes, MADV_HUGEPAGE);
+#endif
+    return e->slab != NULL;
+}
+
+static bool grow_scratch(struct executor *e, size_t bytes) {
+    if (bytes <= e->scratch_bytes)
+        return true;
+    /* one line more than whole pages: parts that begin at equal page offsets share cache sets */
+    size_t part, total;
+    if (bytes > SIZE_MAX / 2)
+        return false;
+    part = (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES + LINE_BYTES;
+    if (__builtin_mul_overflow(part, (size_t)exec_n_threads(e), &total))
+        return false;
+    free(e->scratch);
+    e->scratch = allocate(total, LINE_BYTES);
+    e->scratch_bytes = e->scratch ? part : 0;
+    return e->scratch != NULL;
+}
+
+/* ---- binding ---- */
+
+static void *storage_address(const struct executor *e, const struct storage *s) {
+    if (s->kind == STORAGE_FIXED)
+        return s->fixed;
+    return s->kind == STORAGE_SLAB && e->slab ? (char *)e->slab + s->offset : NULL;
+}
+
+static void bind_plan(struct executor *e, struct plan *p) {
+    if (p->bound_to == e && p->bound_slab == e->slab)
+        return;
+    for (int i = 0; i < p->n_steps; i++) {
+        struct step *s = &p->steps[i];
+        for (int j = 0; j < s->call.n_in; j++)
+            s->call.in[j].data = storage_address(e, &s->in[j]);
+        for (int j = 0; j < s->call.n_out; j++)
+            s->call.out[j].data = storage_address(e, &s->out[j]);
+        s->call.shared = s->work.shared_bytes > 0 ? (char *)e->slab + s->shared_offset : NULL;
+        s->call.fault = &e->fault;
+    }
+    p->bound_to = e;
+    p->bound_slab = e->slab;
+}
+
+static void bind_feeds(const struct plan *p, const struct run *r) {
+    for (int i = 0; i < p->n_feed_uses; i++)
+        *p->feed_uses[i].at = r->fed[p->feed_uses[i].feed]->data;
+}
+
+/* ---- steps ---- */
+
+struct phase_run {
+    const struct executor *e;
+    const struct step *step;
+    int phase;
+};
+
+static void run_units(void *context, int64_t begin, int64_t end, int worker) {
+    const struct phase_run *r = context;
+    char *scratch = r->e->scratch ? r->e->scratch + (size_t)worker * r->e->scratch_bytes : NULL;
+    r->step->kernel->run(&r->step->call, r->phase, begin, end, scratch);
+}
+
+static void run_step(struct executor *e, const struct step *s) {
+    struct phase_run r = {.e = e, .step = s};
+    for (; r.phase < s->work.n_phases; r.phase++) {
+        double workers = s->work.cost[r.phase] / COST_PER_WORKER;
+        int n = workers < exec_n_threads(e) ? (int)workers : exec_n_threads(e);
+        pool_run(e->pool, n, s->work.units[r.phase], run_units, &r);
+    }
+}
+
+/* ---- looking at results ---- */
+
+static double element(const struct kernel_arg *a, int64_t i) {
+    switch (a->dtype) {
+#define DTYPE(id, name, ctype, bytes)                                                              \
+    case DTYPE_##id:                                                                               \
+        return (double)((const ctype *)a->data)[i];
+#include "tensor/dtype.def"
+#undef DTYPE
+    case N_DTYPES:
+        break;
+    }
+    return 0;
+}
+
+static int64_t count_elements(const struct kernel_arg *a) {
+    int64_t n = 1;
+    for (int d = 0; d < a->rank; d++)
+        n *= a->dim[d];
+    return n;
+}
+
+/* The first element that is NaN or infinite goes to *fault. */
+static bool find_non_finite(const struct step *s, struct kernel_fault *fault) {
+    for (int j = 0; j < s->call.n_out; j++) {
+        const struct kernel_arg *a = &s->call.out[j];
+        int64_t n = dtype_is_float(a->dtype) ? count_elements(a) : 0;
+        for (int64_t i = 0; i < n; i++) {
+            double value = element(a, i);
+            if (isfinite(value))
+                continue;
+            *fault = (struct kernel_fault){.element = i, .value = value, .low = NAN, .high = NAN};
+            return true;
+        }
+    }
+    return false;
+}
+
+static void trace_range(const struct step *s, struct step_trace *t) {
+    t->min = INFINITY, t->max = -INFINITY;
+    t->finite = true;
+    for (int j = 0; j < s->call.n_out; j++) {
+        int64_t n = count_elements(&s->call.out[j]);
+        for (int64_t i = 0; i < n; i++) {
+            double value = element(&s->call.out[j], i);
+            if (!isfinite(value))
+                t->finite = false;
+            if (value < t->min)
+                t->min = value;
+            if (value > t->max)
+                t->max = value;
+        }
+    }
+}
+
+static void run_traced(struct executor *e, const struct step *s, struct step_trace *t) {
+    double start = os_now_s();
+    run_step(e, s);
+    t->seconds = os_now_s() - start;
+    trace_range(s, t);
+}
+
+/* ---- a run ---- */
+
+/* Copies the assigned variables to `saved`, or back. */
+static void copy_assigned(const struct plan *p, char *saved, bool back) {
+    for (int i = 0; i < p->n_assigned; i++) {
+        size_t bytes = tensor_bytes(p->assigned[i]);
+        if (bytes == 0)
+            continue;
+        if (back)
+            memcpy(p->assigned[i]->data, saved, bytes);
+        else
+            memcpy(saved, p->assigned[i]->data, bytes);
+        saved += bytes;
+    }
+}
+
+/* What the assigned variables hold, for a run that may fail after writing them. NULL: no memory. */
+static char *save_assigned(const struct plan *p) {
+    size_t bytes = 1;
+    for (int i = 0; i < p->n_assigned; i++)
+        bytes += tensor_bytes(p->assigned[i]);
+    char *saved = malloc(bytes);
+    if (saved)
+        copy_assigned(p, saved, false);
+    return saved;
+}
+
+static bool run_steps(struct executor *e, const struct plan *p, struct run *r) {
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        if (i <= p->first_write && r->interrupted && *r->interrupted) {
+            r->was_interrupted = true;
+            return false;
+        }
+        if (r->trace)
+            run_traced(e, s, &r->trace[i]);
+        else
+            run_step(e, s);
+        bool raised = __atomic_load_n(&e->fault.raised, __ATOMIC_ACQUIRE);
+        if (raised || (r->check_numerics && find_non_finite(s, &e->fault))) {
+            assert(!raised || i < p->first_write);
+            r->failed = s;
+            r->fault = e->fault;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool allocate_fetched(const struct plan *p, struct run *r) {
+    for (int i = 0; i < p->n_fetch; i++) {
+        const struct shape *s = &p->fetch_shape[i];
+        int64_t dim[MAX_RANK];
+        for (int d = 0; d < s->rank; d++)
+            dim[d] = s->d[d].k;
+        r->fetched[i] = tensor_new(p->fetch_dtype[i], s->rank, dim);
+        if (!r->fetched[i])
+            return false;
+    }
+    return true;
+}
+
+static void copy_fetched(const struct executor *e, const struct plan *p, const struct run *r) {
+    for (int i = 0; i < p->n_fetch; i++) {
+        const struct storage *s = &p->fetch[i];
+        const void *from = s->kind == STORAGE_FEED ? r->fed[s->feed]->data : storage_address(e, s);
+        size_t bytes = tensor_bytes(r->fetched[i]);
+        if (bytes > 0)
+            memcpy(r->fetched[i]->data, from, bytes);
+    }
+}
+
+static void drop_fetched(const struct plan *p, struct run *r) {
+    for (int i = 0; i < p->n_fetch; i++) {
+        tensor_unref(r->fetched[i]);
+        r->fetched[i] = NULL;
+    }
+}
+
+static bool run_prepared(struct executor *e, struct plan *p, struct run *r) {
+    char *saved = NULL;
+    bool saves = r->check_numerics && p->n_assigned > 0;
+    if (!allocate_fetched(p, r) || !grow_slab(e, p->slab_bytes) ||
+        !grow_scratch(e, p->scratch_bytes) || (saves && !(saved = save_assigned(p)))) {
+        r->out_of_memory = true;
+        return false;
+    }
+    bind_plan(e, p);
+    bind_feeds(p, r);
+    e->fault = (struct kernel_fault){0};
+    bool done = run_steps(e, p, r);
+    if (!done && saved)
+        copy_assigned(p, saved, true);
+    free(saved);
+    if (done)
+        copy_fetched(e, p, r);
+    return done;
+}
+
+bool exec_run(struct executor *e, struct plan *p, struct run *r) {
+    r->failed = NULL;
+    r->fault = (struct kernel_fault){0};
+    r->was_interrupted = r->out_of_memory = false;
+    for (int i = 0; i < p->n_fetch; i++)
+        r->fetched[i] = NULL;
+    bool done = run_prepared(e, p, r);
+    if (!done)
+        drop_fetched(p, r);
+    return done;
+}

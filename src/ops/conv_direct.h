@@ -1,0 +1,15 @@
+/* Direct convolution: which geometries it takes, and its kernels. See conv_direct.c. */
+#ifndef NN_OPS_CONV_DIRECT_H
+#define NN_OPS_CONV_DIRECT_H
+
+#include "ops/conv.h"
+
+#ifdef OPS_KERNELS
+
+/* Each prepares the direct kernel, or gives false and leaves all as it was when the geometry is not for it. */
+bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* argmax along one axis: the first of equal largest elements; a NaN counts as largest, as in NumPy. */
+#include "ops/ops.h"
+
+#ifdef OPS_RULES
+
+bool argmax_shape(struct shape_call *c) {
+    if (!axis_normalise(c, 0, &c->attr[0].i))
+        return false;
+    int axis = (int)c->attr[0].i;
+    const struct shape *in = &c->in[0];
+    if (dim_is_const(in->d[axis]) && in->d[axis].k == 0) {
+        shape_refuse(c, E_SHAPE, "%s: axis %d is empty, there is nothing to choose from",
+                     c->spelling, axis);
+        shape_mark(c, 0, axis);
+        return false;
+    }
+    c->out = shape_scalar();
+    for (int i = 0; i < in->rank; i++)
+        if (i != axis)
+            c->out.d[c->out.rank++] = in->d[i];
+    c->out_dtype = DTYPE_I32;
+    return true;
+}
+
+#endif
+
+#ifdef OPS_KERNELS
+
+enum { WIDTH = 128, UNIT_ELEMENTS = 16384 };
+
+/* x is [outer, n, inner]. A unit is `rows` outer indices, or WIDTH columns of one. */
+struct argmax {
+    int64_t outer, n, inner, rows, columns;
+};
+
+static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    struct argmax *g = arena_new(a, struct argmax);
+    const struct kernel_arg *x = &c->in[0];
+    int axis = (int)c->attr[0].i;
+    g->outer = arg_span(x, 0, axis);
+    g->n = x->dim[axis];
+    g->inner = arg_span(x, axis + 1, x->rank);
+    g->rows = g->inner == 1 ? max_i64(1, UNIT_ELEMENTS / max_i64(g->n, 1)) : 1;
+    g->columns = ceil_div(g->inner, WIDTH);
+    c->geometry = g;
+    work_set(w, "argmax", ceil_div(g->outer, g->rows) * g->columns,
+             (double)arg_count(x) * (double)dtype_bytes(x->dtype));
+}
+
+/* `beats`: x comes before the best so far; written without branches, so that loops over columns vectorise. */
+#define ARGMAX(T, tag, is_nan)                                                                     \
+    static int32_t row_##tag(const T *x, int64_t n) {                                              \
+        T best = x[0];                                                                             \
+        int32_t at = 0;                                                                            \
+        for (int64_t i = 1; i < n; i++)                                                            \
+            if ((x[i] > best) | (is_nan(x[i]) & !is_nan(best)))                                    \
+                best = x[i], at = (int32_t)i;                                                      \
+        return at;                                                                                 \
+    }                                                                                              \
+    static void columns_##tag(const T *x, int64_t n, int64_t stride, int64_t width,                \
+                              int32_t *out) {                                                      \
+        T best[WIDTH];                                                                             \
+        for (int64_t j = 0; j < width; j++)                                                        \
+            best[j] = x[j], out[j] = 0;                                                            \
+        for (int64_t i = 1; i < n; i++)                                                            \
+            for (int64_t j = 0; j < width; j++) {                                                  \
+                T v = x[i * stride + j];                                                           \
+                int beats = (v > best[j]) | (is_nan(v) & !is_nan(best[j]));                        \
+                best[j] = beats ? v : best[j];                                                     \
+                out[j] = beats ? (int32_t)i : out[j];                                              \
+            }                                                                                      \
+    }                                                                                              \
+    static void unit_##tag(const struct argmax *g, const void *from, int32_t *out, int64_t u) {    \
+        const T *x = from;                                                                         \
+        int64_t row = u / g->columns * g->rows, column = u % g->columns * WIDTH;                   \
+        int64_t last = min_i64(g->outer, row + g->rows);                                           \
+        if (g->inner == 1)                                                                         \
+            for (; row < last; row++)                                                              \
+                out[row] = row_##tag(x + row * g->n, g->n);                                        \
+        else                                                                                       \
+            columns_##tag(x + row * g->n * g->inner + column, g->n, g->inner,                      \
+                          min_i64(WIDTH, g->inner - column), out + row * g->inner + column);       \
+    }
+#define FLOAT_NAN(v) ((v) != (v))
+#define NEVER_NAN(v) 0
+ARGMAX(float, f32, FLOAT_NAN)
+ARGMAX(double, f64, FLOAT_NAN)
+ARGMAX(int32_t, i32, NEVER_NAN)
+ARGMAX(int64_t, i64, NEVER_NAN)
+ARGMAX(uint8_t, u8, NEVER_NAN)
+#undef ARGMAX
+
+typedef void unit_function(const struct argmax *g, const void *x, int32_t *out, int64_t u);
+static unit_function *const units[N_DTYPES] = {
+    [DTYPE_F32] = unit_f32, [DTYPE_F64] = unit_f64, [DTYPE_I32] = unit_i32,
+    [DTYPE_I64] = unit_i64, [DTYPE_U8] = unit_u8,   [DTYPE_BOOL] = unit_u8,
+};
+
+static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+    (void)phase, (void)scratch;
+    for (int64_t u = begin; u < end; u++)
+        units[c->in[0].dtype](c->geometry, c->in[0].data, c->out[0].data, u);
+}
+
+const struct kernel KERNEL(argmax_kernel) = {prepare, run};
+
+#endif

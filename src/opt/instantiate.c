@@ -1,0 +1,389 @@
+/* A demand becomes a program: the needed part of the session's graph, copied into the plan's graph with concrete shapes.
+ *
+ * In: roots, fed tensors and their values, the session's graph. Out: a graph of its own whose every shape is numbers. Each op's shape rule
+ * is asked again with those numbers, so that what could not be known when a line ran is refused now, by the same words and at that
+ * line. Sizes of named dimensions come from the feeds first, then from each copied node's own shape. Fed tensors become placeholders and what
+ * only they needed is left out. No recursion; linear in what is needed.
+ *
+ * Not for: making the graph smaller (the passes), values (exec/). */
+#include <inttypes.h>
+#include <string.h>
+
+#include "opt/bind.h"
+#include "opt/opt.h"
+
+struct instance {
+    struct program *p;
+    const struct demand *d;
+    struct graph *session; /* the graph copied from */
+    const struct node *training;
+    const struct origin *demanded_at;
+    struct diags *diags;
+    struct arena scratch;
+    struct binder binder;
+    ARRAY(struct node *) need; /* of the session's graph; a node's number is its index, inputs before users */
+    ARRAY(int) fed;            /* which feed stands for need.at[i], or -1 */
+    struct node **copy;        /* [need.n] */
+};
+
+/* What `n` is copied from: its inputs; a default for a placeholder; an assign's target is no value and is copied with it. */
+static int n_sources(const struct instance *in, const struct node *n) {
+    if (n == in->training) return 0;
+    if (n->op->id == OP_placeholder) return n->fallback != NULL;
+    return n->op->id == OP_assign ? 1 : n->n_in;
+}
+
+static struct node *source_at(const struct node *n, int k) {
+    if (n->op->id == OP_placeholder) return n->fallback;
+    return n->in[n->op->id == OP_assign ? 1 : k];
+}
+
+static struct span demand_span(const struct instance *in) {
+    return in->demanded_at ? in->demanded_at->span : (struct span){0};
+}
+
+static struct span node_span(const struct node *n) {
+    if (n->op->id == OP_variable && n->variable->declared.source) return n->variable->declared;
+    return n->origin ? n->origin->span : (struct span){0};
+}
+
+/* How a message calls a node. */
+static const char *node_word(const struct node *n) {
+    if (n->op->id == OP_assign) return n->in[0]->variable->path;
+    if (n->op->id == OP_variable) return n->variable->path;
+    if (n->name) return n->name;
+    return n->spelling ? n->spelling : n->op->name;
+}
+
+/* "float[batch, 784]" in the arena. */
+static const char *type_text(struct instance *in, enum dtype t, const struct shape *s) {
+    char text[SHAPE_TEXT];
+    return arena_printf(&in->scratch, "%s%s", dtype_name(t),
+                        shape_print(text, sizeof text, in->binder.symbols, s));
+}
+
+/* ---- what is needed -------------------------------------------------------------------------------- */
+
+static void need_add(struct instance *in, struct node *n, int fed) {
+    n->number = in->need.n;
+    array_push(&in->scratch, &in->need, n);
+    array_push(&in->scratch, &in->fed, fed);
+}
+
+/* Depth first from the roots, cut at what is fed. A fed node waits under a negative number until it is reached. */
+static void find_needed(struct instance *in) {
+    struct frame { struct node *node; int next; };
+    ARRAY(struct frame) stack = {0};
+    uint32_t visit = ++in->session->visit;
+    for (int i = in->d->n_fed - 1; i >= 0; i--) {
+        in->d->fed[i]->visit = visit;
+        in->d->fed[i]->number = -1 - i;
+    }
+    for (int r = 0; r < in->d->n_roots; r++) {
+        struct node *next = in->d->roots[r];
+        for (;;) {
+            if (next->visit != visit) {
+                next->visit = visit;
+                next->number = INT32_MAX; /* on the stack */
+                array_push(&in->scratch, &stack, (struct frame){next, 0});
+            } else if (next->number < 0) {
+                need_add(in, next, -1 - next->number);
+            }
+            while (stack.n) {
+                struct frame *top = &stack.at[stack.n - 1];
+                if (top->next < n_sources(in, top->node)) break;
+                need_add(in, top->node, -1);
+                stack.n--;
+            }
+            if (!stack.n) break;
+            struct frame *top = &stack.at[stack.n - 1];
+            next = source_at(top->node, top->next++);
+        }
+    }
+}
+
+static bool is_unfed(const struct instance *in, int i) {
+    const struct node *n = in->need.at[i];
+    return n->op->id == OP_placeholder && in->fed.at[i] < 0 && !n->fallback && n != in->training;
+}
+
+/* ---- unfed placeholders ---------------------------------------------------------------------------- */
+
+enum { MAX_CHAIN_NAMES = 5 };
+
+/* "accuracy <- logits <- x": the named nodes on a shortest way from a root to `target`, which breadth-first search finds;
+ * the middle is left out when it is long. */
+static const char *chain_text(struct instance *in, const struct node *target) {
+    int n = in->need.n, n_queued = 0;
+    int *queue = arena_array(&in->scratch, int, n), *user = arena_array(&in->scratch, int, n);
+    for (int i = 0; i < n; i++) user[i] = -2;
+    for (int r = 0; r < in->d->n_roots; r++) {
+        int i = in->d->roots[r]->number;
+        if (user[i] == -2) user[i] = -1, queue[n_queued++] = i;
+    }
+    for (int at = 0; at < n_queued && user[target->number] == -2; at++) {
+        const struct node *node = in->need.at[queue[at]];
+        if (in->fed.at[queue[at]] >= 0) continue;
+        for (int k = 0; k < n_sources(in, node); k++) {
+            int i = source_at(node, k)->number;
+            if (user[i] == -2) user[i] = queue[at], queue[n_queued++] = i;
+        }
+    }
+    ARRAY(const char *) names = {0}; /* from the target up */
+    for (int i = target->number; i >= 0; i = user[i]) {
+        const struct node *node = in->need.at[i];
+        if (node->name || node == target || user[i] < 0)
+            array_push(&in->scratch, &names, node_word(node));
+    }
+    if (names.n < 2) return NULL;
+    const char *text = names.at[names.n - 1];
+    bool cut = names.n > MAX_CHAIN_NAMES;
+    for (int i = names.n - 2; i >= 0; i--) {
+        if (cut && i == names.n - 3) text = arena_printf(&in->scratch, "%s <- ...", text);
+        if (cut && i > 1 && i < names.n - 2) continue;
+        text = arena_printf(&in->scratch, "%s <- %s", text, names.at[i]);
+    }
+    return arena_printf(&in->scratch, "`%s` needs `%s` (%s)", names.at[names.n - 1], names.at[0], text);
+}
+
+static void report_unfed(struct instance *in, const struct node *n) {
+    const char *chain = chain_text(in, n);
+    struct diag *d =
+        chain ? diag_error(in->diags, E_UNFED, demand_span(in),
+                           "%s, which is a placeholder and was not fed", chain)
+              : diag_error(in->diags, E_UNFED, demand_span(in),
+                           "`%s` is a placeholder and was not fed", node_word(n));
+    diag_trail(d, in->demanded_at);
+    if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
+    if (n->name) diag_help(d, "feed it: .%s(%s=...)", in->d->training ? "run" : "eval", n->name);
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------------- */
+
+static bool refuse_feed(struct instance *in, int f) {
+    const struct node *n = in->d->fed[f];
+    const struct tensor *v = in->d->value[f];
+    struct shape given = tensor_shape(v);
+    struct diag *d = diag_error(in->diags, E_FEED, demand_span(in), "`%s` is %s, but is fed %s",
+                                node_word(n), type_text(in, n->dtype, &n->shape),
+                                type_text(in, v->dtype, &given));
+    diag_trail(d, in->demanded_at);
+    if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
+    return false;
+}
+
+static bool refuse_sizes(struct instance *in, int f, int axis) {
+    const struct node *n = in->d->fed[f];
+    struct dim dim = n->shape.d[axis];
+    const struct node *other = bind_source(&in->binder, dim);
+    int64_t expected = -1;
+    dim_evaluate(dim, &in->binder.known, &expected, NULL);
+    if (dim_is_const(dim) || !other || other == n) return refuse_feed(in, f);
+    char text[SHAPE_TEXT];
+    struct diag *d = diag_error(in->diags, E_DIM_CONFLICT, demand_span(in),
+                                "two feeds disagree on `%s`: %s gives %" PRId64 ", %s gives %" PRId64,
+                                dim_print(text, sizeof text, in->binder.symbols, dim),
+                                node_word(other), expected, node_word(n), in->d->value[f]->dim[axis]);
+    diag_trail(d, in->demanded_at);
+    return false;
+}
+
+/* Binds what feed f's sizes say. *open is set when a product has to wait for another feed. */
+static bool bind_feed(struct instance *in, int f, bool *open) {
+    const struct node *n = in->d->fed[f];
+    const struct tensor *v = in->d->value[f];
+    if (n->dtype != v->dtype || n->shape.rank != v->rank) return refuse_feed(in, f);
+    for (int k = 0; k < v->rank; k++) {
+        switch (bind_dim(&in->binder, n->shape.d[k], v->dim[k], n)) {
+        case BIND_OK: break;
+        case BIND_OPEN: *open = true; break;
+        case BIND_CONFLICT: return refuse_sizes(in, f, k);
+        case BIND_IMPOSSIBLE: return refuse_feed(in, f);
+        }
+    }
+    return true;
+}
+
+/* All feeds are held against their declarations, also those that this demand does not need: a feed that does not fit
+ * is a mistake either way. A second round lets products use what later feeds bound. */
+static bool bind_feeds(struct instance *in) {
+    bool ok = true, open = false;
+    for (int f = 0; f < in->d->n_fed; f++) ok &= bind_feed(in, f, &open);
+    for (int round = 0; ok && open && round < MAX_DIM_SYMBOLS; round++) {
+        open = false;
+        for (int f = 0; f < in->d->n_fed && ok; f++) ok = bind_feed(in, f, &open);
+    }
+    return ok;
+}
+
+static bool refuse_result(struct instance *in, const struct node *n, const struct node *copy, int axis) {
+    struct dim dim = n->shape.d[axis];
+    const struct node *other = bind_source(&in->binder, dim);
+    int64_t expected = -1;
+    dim_evaluate(dim, &in->binder.known, &expected, NULL);
+    char text[SHAPE_TEXT];
+    struct diag *d;
+    if (other && expected >= 0)
+        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n),
+                       "two sizes for `%s`: `%s` makes it %" PRId64 ", but it is %" PRId64 " in %s",
+                       dim_print(text, sizeof text, in->binder.symbols, dim), node_word(n),
+                       copy->shape.d[axis].k, expected, node_word(other));
+    else
+        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n), "`%s` is %s, but with these feeds it is %s",
+                       node_word(n), type_text(in, n->dtype, &n->shape),
+                       type_text(in, copy->dtype, &copy->shape));
+    diag_trail(d, n->origin);
+    if (in->demanded_at) diag_note(d, demand_span(in), "demanded here");
+    return false;
+}
+
+/* The copy's shape must be what the script's node said; symbols that it alone knows are bound by it. */
+static bool bind_result(struct instance *in, const struct node *n, const struct node *copy) {
+    if (n->shape.rank != copy->shape.rank || n->dtype != copy->dtype) {
+        diag_error(in->diags, E_SHAPE, node_span(n), "`%s` is %s, but with these feeds it is %s", node_word(n),
+                   type_text(in, n->dtype, &n->shape), type_text(in, copy->dtype, &copy->shape));
+        return false;
+    }
+    for (int k = 0; k < n->shape.rank; k++) {
+        enum bind_result r = bind_dim(&in->binder, n->shape.d[k], copy->shape.d[k].k, n);
+        if (r == BIND_CONFLICT || r == BIND_IMPOSSIBLE) return refuse_result(in, n, copy, k);
+    }
+    return true;
+}
+
+/* ---- copying --------------------------------------------------------------------------------------- */
+
+/* A leaf that stands for something of the session; not build_*, which would take the origin of the demand. */
+static struct node *copy_leaf(struct instance *in, const struct node *n, const struct shape *shape) {
+    struct node like = *n;
+    like.shape = *shape;
+    if (n->op->id == OP_placeholder) like.fallback = NULL;
+    return graph_intern(&in->p->graph, &like);
+}
+
+static struct node *copy_fed(struct instance *in, const struct node *n, int f) {
+    struct shape shape = tensor_shape(in->d->value[f]);
+    shape.on_purpose = n->shape.on_purpose;
+    struct build *b = &in->p->build;
+    b->origin = n->origin;
+    struct node *copy = build_placeholder(b, n->name, n->dtype, &shape, NULL);
+    in->p->fed[f] = copy;
+    return copy;
+}
+
+/* COPIED, WAITS for a size that another node may bind, or FAILED with a report. */
+enum outcome { COPIED, WAITS, FAILED };
+
+static enum outcome copy_call(struct instance *in, const struct node *n, struct node **copy,
+                              uint32_t *unbound) {
+    struct build *b = &in->p->build;
+    struct node *few[MAX_INPUTS], **inputs = few;
+    if (n->n_in > MAX_INPUTS) inputs = arena_array(&in->scratch, struct node *, n->n_in);
+    for (int k = 0; k < n->n_in; k++) {
+        bool target = n->op->id == OP_assign && k == 0;
+        inputs[k] = target ? copy_leaf(in, n->in[0], &n->in[0]->shape) : in->copy[n->in[k]->number];
+        if (!inputs[k]) return *unbound = 0, WAITS;
+    }
+    struct attr attr[MAX_SETTINGS];
+    for (int k = 0; k < n->op->n_settings; k++) {
+        attr[k] = n->attr[k];
+        if (attr[k].kind == ATTR_SHAPE &&
+            !bind_shape(&in->binder, &n->attr[k].shape, &attr[k].shape, unbound))
+            return WAITS;
+    }
+    b->origin = n->origin;
+    b->spelling = n->spelling;
+    *copy = build_op(b, n->op->id, inputs, n->n_in, attr, n->at, n->path);
+    return *copy ? COPIED : FAILED;
+}
+
+/* unbound: the symbol it waits for, or 0 when it waits for an input. */
+static enum outcome copy_node(struct instance *in, int i, uint32_t *unbound) {
+    struct node *n = in->need.at[i], *copy = NULL;
+    struct build *b = &in->p->build;
+    *unbound = 0;
+    b->origin = n->origin;
+    b->spelling = n->spelling;
+    if (in->fed.at[i] >= 0) {
+        copy = copy_fed(in, n, in->fed.at[i]);
+    } else if (n == in->training) {
+        copy = build_scalar(b, DTYPE_BOOL, in->d->training);
+    } else if (n->op->id == OP_placeholder) {
+        copy = in->copy[n->fallback->number];
+        if (!copy) return WAITS;
+    } else if (n->op->trait == OP_LEAF) {
+        copy = copy_leaf(in, n, &n->shape);
+    } else {
+        enum outcome outcome = copy_call(in, n, &copy, unbound);
+        if (outcome != COPIED) return outcome;
+    }
+    if (!bind_result(in, n, copy)) return FAILED;
+    if (!copy->name && copy->op->id != OP_constant) copy->name = n->name;
+    in->copy[i] = copy;
+    return COPIED;
+}
+
+static void report_unbound(struct instance *in, const struct node *n, uint32_t symbol) {
+    const char *name = in->binder.symbols->list.at[symbol].name;
+    struct diag *d = diag_error(in->diags, E_UNFED, node_span(n),
+                                "`%s` needs the size of `%s`, and nothing that is fed has it",
+                                node_word(n), name ? name : "?");
+    diag_trail(d, n->origin);
+    if (in->demanded_at) diag_note(d, demand_span(in), "demanded here");
+    if (name) diag_help(d, "feed a tensor that was declared with the dimension `%s`", name);
+}
+
+/* Copies in rounds: a node whose shape setting names a dimension that no feed has waits until another node has bound it. One
+ * round does it but for such nodes. */
+static bool copy_all(struct instance *in) {
+    in->copy = arena_array(&in->scratch, struct node *, in->need.n);
+    for (int left = in->need.n, before = left + 1; left && left < before;) {
+        before = left;
+        int waiting = -1;
+        uint32_t symbol = 0, unbound;
+        for (int i = 0; i < in->need.n; i++) {
+            if (in->copy[i]) continue;
+            enum outcome outcome = copy_node(in, i, &unbound);
+            if (outcome == FAILED) return false;
+            if (outcome == COPIED) left--;
+            else if (unbound && waiting < 0) waiting = i, symbol = unbound;
+        }
+        if (left && left == before) return report_unbound(in, in->need.at[waiting], symbol), false;
+    }
+    return true;
+}
+
+static void program_init(struct program *p, struct arena *arena, const struct demand *d,
+                         const struct build *source, struct diags *diags) {
+    *p = (struct program){.arena = arena, .n_roots = d->n_roots, .n_fetch = d->n_fetch, .n_fed = d->n_fed};
+    graph_init(&p->graph, arena);
+    p->build = *source;
+    p->build.graph = &p->graph;
+    p->build.arena = arena;
+    p->build.diags = diags;
+    p->build.last_fault = NULL;
+    p->roots = arena_array(arena, struct node *, d->n_roots);
+    p->fed = arena_array(arena, struct node *, d->n_fed);
+}
+
+bool opt_instantiate(struct program *p, struct arena *arena, const struct demand *d,
+                     const struct build *source, struct node *training_node, struct diags *diags,
+                     const struct origin *demanded_at) {
+    program_init(p, arena, d, source, diags);
+    struct instance in = {
+        .p = p, .d = d, .session = source->graph, .training = training_node,
+        .demanded_at = demanded_at, .diags = diags,
+    };
+    bind_init(&in.binder, &in.scratch, source->symbols);
+    find_needed(&in);
+    bool ok = bind_feeds(&in);
+    for (int i = 0; i < in.need.n; i++)
+        if (is_unfed(&in, i)) report_unfed(&in, in.need.at[i]), ok = false;
+    ok = ok && copy_all(&in);
+    for (int r = 0; ok && r < d->n_roots; r++) p->roots[r] = in.copy[d->roots[r]->number];
+    p->build.diags = NULL; /* what a pass tries and a rule refuses is nobody's error */
+    p->build.origin = NULL;
+    p->build.spelling = NULL;
+    arena_free(&in.scratch);
+    return ok;
+}

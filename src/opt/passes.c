@@ -1,0 +1,42 @@
+/* The passes in their order, each checked in debug builds: the pass that broke a graph is named by the failure. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "opt/opt.h"
+
+#define PASS(id, summary) void opt_##id(struct program *p);
+#include "opt/passes.def"
+#undef PASS
+
+const struct opt_pass opt_passes[] = {
+#define PASS(id, summary) {#id, summary, opt_##id},
+#include "opt/passes.def"
+#undef PASS
+};
+const int n_opt_passes = sizeof opt_passes / sizeof *opt_passes;
+
+static void verify(struct program *p, const char *after) {
+#ifndef NDEBUG
+    struct arena scratch = {0};
+    const char *fault =
+        graph_verify(&p->graph, &scratch, p->build.symbols, p->roots, p->n_roots);
+    if (fault) {
+        fprintf(stderr, "nnrun: internal error after %s: %s\n", after, fault);
+        abort();
+    }
+    arena_free(&scratch);
+#else
+    (void)p, (void)after;
+#endif
+}
+
+void opt_run(struct program *p,
+             void (*watch)(void *context, struct program *p, const struct opt_pass *pass),
+             void *context) {
+    verify(p, "instantiation");
+    for (int i = 0; i < n_opt_passes; i++) {
+        opt_passes[i].run(p);
+        verify(p, opt_passes[i].name);
+        if (watch) watch(context, p, &opt_passes[i]);
+    }
+}

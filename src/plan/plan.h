@@ -1,0 +1,84 @@
+/* A program becomes a plan: a flat list of steps bound to kernels, and buffers at offsets in one slab.
+ *
+ * Order: a topological order that keeps few bytes alive. Whatever can fail comes before the first step
+ * that writes a variable, and every step sees the values that variables had before the run: a variable is
+ * written after the last step that reads its old value, straight by the step that computes the new one
+ * where that is safe, else by a copy from a buffer.
+ *
+ * Memory: buffers live from their writer to their last reader; offsets by best fit over lifetimes, 64-byte
+ * aligned; aliases (reshape) share; elementwise steps write in place over an operand that dies there. */
+#ifndef NN_PLAN_PLAN_H
+#define NN_PLAN_PLAN_H
+
+#include "ir/kernel.h"
+#include "opt/opt.h"
+
+/* Where an argument's bytes are when the plan runs. */
+enum storage_kind { STORAGE_SLAB, STORAGE_FIXED, STORAGE_FEED };
+struct storage {
+    enum storage_kind kind;
+    size_t offset;             /* SLAB: in the slab */
+    void *fixed;               /* FIXED: a variable's or constant's storage */
+    int feed;                  /* FEED: index of the fed tensor */
+    int buffer;                /* SLAB: the buffer's number by birth, for dumps; -1: none */
+    const struct node *holder; /* FIXED, FEED: the variable, constant or placeholder */
+};
+
+struct step {
+    struct kernel_call call; /* data pointers are bound by exec */
+    const struct kernel *kernel;
+    struct kernel_work work;
+    struct storage *in, *out; /* [call.n_in], [call.n_out] */
+    struct node **in_node,
+        **out_node;       /* the nodes that the arguments are, for messages and dumps */
+    size_t shared_offset; /* of call.shared in the slab */
+    struct node **nodes;  /* what it computes: one node, or an elementwise group's in order */
+    int n_nodes;
+    const char *path; /* RANDOM: of its draws, else NULL; call.draw.path is its hash_bytes(.., 0) */
+};
+
+/* A data pointer that follows a feed. */
+struct feed_use {
+    int feed;
+    void **at;
+};
+
+struct plan {
+    struct arena *arena;
+    struct step *steps;
+    int n_steps;
+    int first_write; /* steps before this one write no variable; none from there on can fail */
+    size_t slab_bytes, scratch_bytes; /* scratch: the most any step wants, for each worker */
+    size_t buffers_bytes;             /* of the slab without `shared`: the same on every machine */
+    size_t peak_lower_bound_bytes;    /* the most bytes alive at once: slab_bytes is near it */
+    size_t parameters_bytes;          /* of the variables it touches */
+    struct tensor **assigned;         /* the storage of the variables it writes */
+    int n_assigned;
+    struct storage *fetch; /* [n_fetch] */
+    struct node **fetch_node;
+    enum dtype *fetch_dtype;
+    struct shape *fetch_shape; /* concrete */
+    int n_fetch, n_feeds;
+    struct step *
+        *draws; /* the RANDOM steps: whoever runs the plan sets call.draw's seed and step */
+    int n_draws;
+    struct feed_use *feed_uses;
+    int n_feed_uses;
+    const void *bound_to, *bound_slab; /* exec's: what the other data pointers point into */
+};
+
+/* The plan of an optimised program, in its arena. Variables get their storage here when they have none
+ * yet. NULL: there is not enough memory for that, or a size overflows. */
+struct plan *plan_make(struct program *p, enum isa isa);
+
+/* A header, a line a step, a line a fetched value:
+ *   s4 matmul b0+0 dense/W -> b2+8192 (8 KiB)  ; mlp.nn:12:9 ; sgemm, 4 units
+ * What differs between machines stands behind the last `;`. */
+void plan_dump(const struct plan *p, const struct sources *sources, FILE *out);
+
+/* "s4 matmul", "s7 elementwise{mul add}": how a step begins in dumps of plans and traces. */
+void plan_print_step(const struct plan *p, const struct step *step, FILE *out);
+/* "  ; mlp.nn:12:9", or nothing when the step comes from nowhere in a script. */
+void plan_print_place(const struct step *step, const struct sources *sources, FILE *out);
+
+#endif

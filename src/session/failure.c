@@ -1,0 +1,267 @@
+/* Why a run ended, in words of the script: an element outside an op's domain, a loss or gradient
+ * that is not finite, memory. A training step that is not finite is run again without its updates
+ * and with every op alone and looked at, to name the first that gives such a value: the same draws
+ * and unchanged variables give the same numbers. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "session/demand.h"
+
+static const char *op_word(const struct node *n) { return n->spelling ? n->spelling : n->op->name; }
+
+static struct span origin_span(const struct origin *o) { return o ? o->span : (struct span){0}; }
+
+/* The innermost frame that the user wrote, else the innermost. */
+static struct span user_span(const struct session *s, const struct origin *origin) {
+    for (const struct origin *o = origin; o; o = o->caller)
+        if (o->span.source > 0 && !s->sources.at[o->span.source].library)
+            return o->span;
+    return origin_span(origin);
+}
+
+static const char *value_word(double v) {
+    return isnan(v) ? "NaN" : v < 0 ? "-infinity" : "infinity";
+}
+
+enum { ELEMENT_TEXT = 192 };
+
+/* " at [3, 7]", and "" for a scalar. */
+static const char *element_text(char *buf, const struct shape *s, int64_t i) {
+    int64_t index[MAX_RANK];
+    buf[0] = 0;
+    for (int d = s->rank - 1; d >= 0; d--) {
+        int64_t size = s->d[d].k > 0 ? s->d[d].k : 1;
+        index[d] = i % size;
+        i /= size;
+    }
+    int used = 0;
+    for (int d = 0; d < s->rank; d++)
+        used += snprintf(buf + used, (size_t)(ELEMENT_TEXT - used), "%s%" PRId64,
+                         d ? ", " : " at [", index[d]);
+    if (s->rank)
+        snprintf(buf + used, (size_t)(ELEMENT_TEXT - used), "]");
+    return buf;
+}
+
+static void note_demand(struct session *s, struct diag *d, const struct request *r) {
+    struct span at = user_span(s, r->origin);
+    if (at.source && (at.source != d->at.source || at.offset != d->at.offset))
+        diag_note(d, at, "demanded by `%s`", r->words);
+}
+
+/* ---- an element outside an op's domain */
+
+static const struct domain_words {
+    enum op_id op;
+    const char *what, *range; /* range NULL: from the fault's bounds */
+} domains[] = {
+    {OP_sparse_softmax_cross_entropy, "label", NULL},
+    {OP_one_hot, "index", NULL},
+    {OP_dropout, "keep_prob", "(0, 1]"},
+};
+
+static const struct domain_words *words_of(enum op_id op) {
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
+        if (domains[i].op == op)
+            return &domains[i];
+    return NULL;
+}
+
+static bool is_whole(double v) { return isfinite(v) && v == floor(v); }
+
+static const char *range_text(struct arena *a, const struct kernel_fault *f) {
+    if (is_whole(f->low) && is_whole(f->high))
+        return arena_printf(a, "outside %.0f..%.0f", f->low, f->high - 1);
+    if (!isnan(f->low) && !isnan(f->high))
+        return arena_printf(a, "outside [%g, %g)", f->low, f->high);
+    if (!isnan(f->low))
+        return arena_printf(a, "below %g", f->low);
+    if (!isnan(f->high))
+        return arena_printf(a, "not below %g", f->high);
+    return "not a number that it can take";
+}
+
+static void report_domain(struct session *s, const struct request *r, const struct run *run) {
+    const struct node *n = run->failed->nodes[0];
+    const struct kernel_fault *f = &run->fault;
+    const struct domain_words *words = words_of(n->op->id);
+    struct arena scratch = {0};
+    const char *range = words && words->range ? arena_printf(&scratch, "outside %s", words->range)
+                                              : range_text(&scratch, f);
+    const char *value =
+        isfinite(f->value) ? arena_printf(&scratch, "%.9g", f->value) : value_word(f->value);
+    struct diag *d;
+    if (words && words->range)
+        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s", op_word(n),
+                       words->what, value, range);
+    else
+        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin),
+                       "`%s`: %s %s is %s (element %" PRId64 ")", op_word(n),
+                       words ? words->what : "an element,", value, range, f->element);
+    diag_trail(d, n->origin);
+    note_demand(s, d, r);
+    arena_free(&scratch);
+}
+
+/* ---- not finite */
+
+/* The first op that gives NaN or infinity, found by running the checks alone, op by op. */
+static void note_first_op(struct session *s, struct diag *d, const struct request *r) {
+    struct arena scratch = {0};
+    struct request checks = *r;
+    checks.effects = arena_array(&scratch, struct node *, r->n_effects);
+    checks.n_effects = 0;
+    for (int i = 0; i < r->n_effects; i++)
+        if (r->effects[i]->op->id == OP_check_finite)
+            checks.effects[checks.n_effects++] = r->effects[i];
+    checks.result = arena_array(&scratch, struct tensor *, r->n_fetch);
+    s->is_replaying = true;
+    struct compiled *c = demand_compile(s, &checks, true);
+    s->is_replaying = false;
+    struct run run = {.check_numerics = true};
+    char element[ELEMENT_TEXT];
+    if (c && demand_execute(s, c, &checks, &run)) {
+        for (int i = 0; i < r->n_fetch; i++)
+            tensor_unref(checks.result[i]);
+    } else if (c && run.failed && run.failed->nodes[0]->op->id != OP_check_finite) {
+        const struct node *n = run.failed->nodes[0];
+        element_text(element, &n->shape, run.fault.element);
+        diag_note(d, user_span(s, n->origin), "`%s` is the first op that gives such a value: %s%s",
+                  op_word(n), value_word(run.fault.value), element);
+    }
+    if (c)
+        compiled_free(c);
+    arena_free(&scratch);
+}
+
+/* The check of the script's graph that a step of the program is. */
+static const struct node *find_check(const struct compiled *c, const struct request *r,
+                                     const struct step *failed) {
+    for (int i = 0; i < r->n_effects; i++)
+        if (c->program.roots[r->n_fetch + i] == failed->nodes[0])
+            return r->effects[i];
+    return NULL;
+}
+
+/* The variable whose gradient the k-th check looks at: after the loss's check come the gradients',
+ * and after those the assigns, in the order of the variables; an optimizer's state is assigned too.
+ * NULL: it cannot be told. */
+static const struct variable *checked_variable(const struct request *r, const struct node *check) {
+    int n_checks = 0, n_updated = 0, k = -1;
+    const struct variable *found = NULL;
+    for (int i = 1; i < r->n_effects; i++) {
+        const struct node *e = r->effects[i];
+        if (e->op->id == OP_check_finite) {
+            k = e == check ? n_checks : k;
+            n_checks++;
+        } else if (!e->in[0]->variable->state) {
+            found = n_updated == k ? e->in[0]->variable : found;
+            n_updated++;
+        }
+    }
+    return n_checks == n_updated ? found : NULL;
+}
+
+static const char *checked_words(struct arena *a, const struct request *r,
+                                 const struct node *check) {
+    if (!check)
+        return "a checked value";
+    const char *name = check->in[0]->name;
+    if (check == r->effects[0])
+        return name ? arena_printf(a, "the loss `%s`", name) : "the loss";
+    const struct variable *v = checked_variable(r, check);
+    return v ? arena_printf(a, "the gradient of `%s`", v->path) : "a gradient";
+}
+
+static void report_not_finite(struct session *s, const struct compiled *c, const struct request *r,
+                              const struct run *run) {
+    struct arena scratch = {0};
+    const struct node *check = find_check(c, r, run->failed);
+    const char *what = checked_words(&scratch, r, check);
+    const char *value = value_word(run->fault.value);
+    struct diag *d;
+    if (r->kind == REQUEST_TRAIN)
+        d = diag_error(&s->diags, E_NOT_FINITE, origin_span(r->origin),
+                       "%s is %s at step %" PRIu64 ": nothing was updated", what, value, r->step);
+    else
+        d = diag_error(&s->diags, E_NOT_FINITE, origin_span(r->origin), "%s is %s", what, value);
+    diag_trail(d, r->origin);
+    note_first_op(s, d, r);
+    arena_free(&scratch);
+}
+
+/* --check-numerics: any op. */
+static void report_numerics(struct session *s, const struct request *r, const struct run *run) {
+    const struct node *n = run->failed->nodes[0];
+    char element[ELEMENT_TEXT];
+    element_text(element, &n->shape, run->fault.element);
+    struct diag *d = diag_error(&s->diags, E_NOT_FINITE, origin_span(n->origin), "`%s` gives %s%s",
+                                op_word(n), value_word(run->fault.value), element);
+    diag_trail(d, n->origin);
+    note_demand(s, d, r);
+}
+
+/* ---- memory */
+
+static const char *bytes_text(struct arena *a, double n) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    int unit = 0;
+    while (n >= 1024 && unit < 6)
+        n /= 1024, unit++;
+    return arena_printf(a, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+}
+
+static double node_bytes(const struct node *n) {
+    double bytes = (double)dtype_bytes(n->dtype);
+    for (int d = 0; d < n->shape.rank; d++)
+        bytes *= (double)n->shape.d[d].k;
+    return bytes;
+}
+
+static void note_largest(struct session *s, struct diag *d, const struct compiled *c) {
+    struct arena scratch = {0};
+    struct program p = c->program;
+    struct node_list order = graph_order(&p.graph, &scratch, p.roots, p.n_roots, NULL, NULL);
+    const struct node *largest = NULL;
+    for (int i = 0; i < order.n; i++)
+        if (!largest || node_bytes(order.at[i]) > node_bytes(largest))
+            largest = order.at[i];
+    if (largest) {
+        char shape[SHAPE_TEXT];
+        shape_print(shape, sizeof shape, &s->symbols, &largest->shape);
+        diag_note(d, user_span(s, largest->origin), "its largest tensor is `%s`, %s%s: %s",
+                  largest->name ? largest->name : op_word(largest), dtype_name(largest->dtype),
+                  shape, bytes_text(&scratch, node_bytes(largest)));
+    }
+    arena_free(&scratch);
+}
+
+void failure_report_memory(struct session *s, const struct compiled *c, const struct request *r) {
+    struct arena scratch = {0};
+    struct span at = origin_span(r->origin);
+    struct diag *d;
+    if (c->plan)
+        d = diag_error(&s->diags, E_MEMORY, at,
+                       "there is not enough memory for `%s`: it asks for %s", r->words,
+                       bytes_text(&scratch, (double)c->plan->slab_bytes));
+    else
+        d = diag_error(&s->diags, E_MEMORY, at, "there is not enough memory for `%s`", r->words);
+    diag_trail(d, r->origin);
+    note_largest(s, d, c);
+    arena_free(&scratch);
+}
+
+void failure_report(struct session *s, struct compiled *c, const struct request *r,
+                    const struct run *run) {
+    if (run->was_interrupted || (!run->failed && !run->out_of_memory))
+        return;
+    if (run->out_of_memory)
+        failure_report_memory(s, c, r);
+    else if (run->failed->nodes[0]->op->id == OP_check_finite)
+        report_not_finite(s, c, r, run);
+    else if (run->fault.raised)
+        report_domain(s, r, run);
+    else
+        report_numerics(s, r, run);
+}

@@ -1,0 +1,102 @@
+/* A session: everything that one run of nnrun owns. It loads the standard library, runs units (a
+ * script, a text, a line typed), and is the evaluator's host: what a script demands is compiled and
+ * run here (demand.c), every stage of that can be shown (stages.c).
+ *
+ * All of it lives until session_free. Results of a script go to options.out, words about it to
+ * options.err.
+ *
+ * Not for: command lines (main.c), typing (repl/), other programs (nnrun.h). */
+#ifndef NN_SESSION_SESSION_H
+#define NN_SESSION_SESSION_H
+
+#include "eval/eval.h"
+#include "exec/exec.h"
+#include "session/cache.h"
+#include "session/draws.h"
+#include "syntax/parse.h"
+
+/* How a program ends; the same numbers for every way of running. */
+enum status {
+    STATUS_OK = 0,
+    STATUS_ERROR = 1,
+    STATUS_USAGE = 2,       /* of the command line, a param's name or value on it included */
+    STATUS_UNSUPPORTED = 3, /* the script uses what has no meaning yet */
+    STATUS_INTERNAL = 70,
+    STATUS_INTERRUPTED = 130
+};
+
+struct session_options {
+    const char *stdlib; /* a folder of *.nn files; NULL: the library in the program */
+    uint64_t seed;
+    bool seed_fixed; /* --seed: a script's seed() does not change it */
+    int n_threads;   /* 0: as many as this process has processors */
+    bool quiet;      /* no progress and no remarks of loaders */
+    bool check_numerics;
+    const struct stage *dump; /* show this stage of every computation; NULL: none */
+    const char *dump_pass;    /* of `opt`: after this pass only; NULL: after the last */
+    struct setting_override *overrides;
+    int n_overrides;
+    FILE *out, *err;                    /* err NULL: diagnostics are only kept */
+    volatile sig_atomic_t *interrupted; /* NULL: never */
+};
+
+struct session {
+    struct arena arena;
+    struct session_options options;
+    struct intern_table names;
+    struct sources sources;
+    struct diags diags;
+    struct symbols symbols;
+    const struct op_table *ops;
+    struct graph graph; /* what the scripts built */
+    struct build build; /* appends gradients to it */
+    struct interp *interp;
+    struct executor *executor; /* NULL until the first demand: threads start then */
+    struct plan_cache cache;
+    struct draw_counts draws;
+    bool was_interrupted;
+    bool is_replaying; /* looking for the first op that is not finite: nothing is shown */
+    bool bad_setting;  /* a name=value that the script does not have: STATUS_USAGE */
+    int n_given_back;  /* --dump: results given again since the last new computation */
+    bool dump_ended;
+    volatile sig_atomic_t never;
+};
+
+/* Loads the library. NULL never; when the library has errors they are in diags and session_status
+ * says so. */
+struct session *session_new(const struct session_options *o);
+void session_free(struct session *s);
+
+/* A unit from a text (copied) or a file. false: errors were reported, or it was interrupted. */
+bool session_run_text(struct session *s, const char *path, const char *text, size_t n_bytes);
+bool session_run_file(struct session *s, const char *path);
+
+/* One statement or several, as typed: values of expressions are shown. INCOMPLETE: nothing was run
+ * or reported, there must be more. */
+enum typed_end { TYPED_DONE, TYPED_FAILED, TYPED_INCOMPLETE };
+enum typed_end session_run_typed(struct session *s, const char *text, size_t n_bytes);
+
+/* What `nnrun help FILE` prints: params with defaults and comments, placeholders. false: reported.
+ */
+bool session_describe_file(struct session *s, const char *path, FILE *out);
+
+/* For parts of a session: the text of a file in `arena` (NULL: reported); whether a text can be a
+ * script (no zero byte, not too long; false: reported); what parsing into the session takes. */
+char *session_read_script(struct session *s, struct arena *arena, const char *path, size_t *n);
+bool session_is_script(struct session *s, const char *path, const char *text, size_t n);
+struct parse_context session_parse_context(struct session *s);
+
+/* The worst that happened so far. */
+enum status session_status(const struct session *s);
+
+/* Prints what was reported and not printed yet to options.err. */
+void session_flush(struct session *s);
+/* Forgets what was reported: the next statement starts with none. */
+void session_forget_diags(struct session *s);
+
+/* "nnrun 0.1.0", the compiler, the processor's kernels, the BLAS, threads: one fact a line. */
+void session_print_version(FILE *out, int n_threads);
+
+#define NNRUN_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Options: what they do, and what a wrong one is told.
+. "$(dirname "$0")/cli.bash"
+printf 'print(1)\n' > one.nn
+
+for help in --help -h help; do
+    expect 0 "$nnrun" $help && silent
+    out_has 'nnrun SCRIPT [name=value ...]' '--threads N' '--dump=STAGE' 'Exit status'
+done
+for version in version --version; do
+    expect 0 "$nnrun" $version && silent
+    out_has 'nnrun 0' compiler kernels BLAS threads
+done
+
+# anywhere, with = or without
+expect 0 "$nnrun" --seed 3 one.nn && out 1
+expect 0 "$nnrun" one.nn --seed=3 --threads=1 --quiet --check-numerics && out 1
+expect 2 "$nnrun" --sead 3 one.nn && out '' && err_has 'there is no option `--sead`' 'did you mean --seed?'
+expect 2 "$nnrun" --nonsense && err_has 'there is no option `--nonsense`' '`nnrun --help`'
+expect 2 "$nnrun" --seed && err_has '--seed wants a value'
+for bad in x -1 '' 1.5 99999999999999999999; do
+    expect 2 "$nnrun" "--seed=$bad" one.nn && err_has '--seed wants a whole number'
+done
+for bad in 0 -1 x 100000; do
+    expect 2 "$nnrun" "--threads=$bad" one.nn && err_has '--threads wants a number'
+done
+expect 2 "$nnrun" --quiet=yes one.nn && err_has '--quiet takes no value'
+expect 2 "$nnrun" verison && err_has 'there is no script `verison`' 'did you mean nnrun version?'
+expect 2 "$nnrun" -e 'print(1)' one.nn && err_has 'what is `one.nn` for?'
+expect 2 "$nnrun" one.nn two.nn && err_has 'what is `two.nn` for?'
+expect 2 "$nnrun" one.nn -e 'print(1)' && err_has 'cannot both be run'
+
+# a library of one's own: its files by name, later ones may use earlier ones
+mkdir library
+printf 'fn b_two() = a_one() + 1\n' > library/b.nn
+printf 'fn a_one() = 1\n' > library/a.nn
+printf 'no script' > library/notes.txt
+expect 0 "$nnrun" --stdlib library -e 'print(b_two())' && out 2
+expect 1 "$nnrun" --stdlib missing one.nn && out '' && err_has 'cannot read the library folder missing'
+mkdir none
+expect 1 "$nnrun" --stdlib=none one.nn && err_has 'there is no .nn file in the library folder none'
+printf 'fn broken( = 1\n' > library/c.nn
+expect 1 "$nnrun" --stdlib library one.nn && out '' && err_has 'library/c.nn:1:'
+finish

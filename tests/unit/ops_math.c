@@ -1,0 +1,121 @@
+/* exp, log, tanh, sigmoid and pow of floats, on every instruction set: errors in units of the last place over samples of all
+ * floats, and the values at the edges. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "trykernel.h"
+#include "unit.h"
+
+enum { N = 1 << 20 };
+
+static double exact(enum op_id op, double x, double y) {
+    switch (op) {
+    case OP_exp:
+        return exp(x);
+    case OP_log:
+        return log(x);
+    case OP_tanh:
+        return tanh(x);
+    case OP_sigmoid:
+        return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+    default:
+        return pow(x, y);
+    }
+}
+
+/* |got - exact| in units of the last place that a float has there. Rounding to infinity counts as the step beyond the largest
+ * float. */
+static double error_ulp(float got, double want) {
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got) ? 0 : INFINITY;
+    if (isinf((float)want) || isinf(got)) {
+        if (isinf((float)want) && isinf(got))
+            return !signbit(want) == !signbit(got) ? 0 : INFINITY;
+        return fabs(isinf(got) ? want : (double)got) >= FLT_MAX * (1 - 1e-7) ? 1 : INFINITY;
+    }
+    int exponent;
+    frexp(want, &exponent);
+    double unit = ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
+    return fabs((double)got - want) / unit;
+}
+
+/* One op over x (and y, for pow). */
+static void apply(enum isa isa, enum op_id op, int64_t n, const float *x, const float *y,
+                  float *out) {
+    struct ew_program p = {.n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1,
+                           .dim = {n}};
+    p.at[0] = (struct ew_instruction){op, DTYPE_F32, DTYPE_F32, {0, op == OP_pow ? 1 : -1, -1}};
+    struct trykernel t = {.isa = isa, .program = &p};
+    memcpy(trykernel_in(&t, DTYPE_F32, (int)n, -1)->data, x, (size_t)n * sizeof *x);
+    memcpy(trykernel_in(&t, DTYPE_F32, (int)n, -1)->data, y, (size_t)n * sizeof *y);
+    trykernel_out(&t, DTYPE_F32, (int)n, -1);
+    trykernel_run(&t, OP_NONE);
+    memcpy(out, t.out[0].data, (size_t)n * sizeof *out);
+    trykernel_end(&t);
+}
+
+static void check_all_floats(enum op_id op, const char *name) {
+    static float x[N], y[N], out[N];
+    for (int isa = 0; isa < trykernel_n_isas(); isa++) {
+        double worst = 0;
+        int64_t at = 0;
+        for (int64_t i = 0; i < N; i++) {
+            uint32_t bits = (uint32_t)i * 4096 + (uint32_t)(i * 2654435761u >> 20 & 4095);
+            memcpy(&x[i], &bits, sizeof bits);
+            y[i] = (float)((double)(i * 40503 & 0xffff) / 65536 * 12 - 6);
+        }
+        apply((enum isa)isa, op, N, x, y, out);
+        for (int64_t i = 0; i < N; i++) {
+            double e = error_ulp(out[i], exact(op, (double)x[i], (double)y[i]));
+            if (e > worst)
+                worst = e, at = i;
+        }
+        if (worst > 2)
+            printf("%s on %s: %g ulp at %a, %a: %a\n", name, kernel_isa_name((enum isa)isa), worst,
+                   (double)x[at], (double)y[at], (double)out[at]);
+        CU_ASSERT(worst <= 2);
+    }
+}
+
+static void exp_is_within_2_ulp(void) { check_all_floats(OP_exp, "exp"); }
+static void log_is_within_2_ulp(void) { check_all_floats(OP_log, "log"); }
+static void tanh_is_within_2_ulp(void) { check_all_floats(OP_tanh, "tanh"); }
+static void sigmoid_is_within_2_ulp(void) { check_all_floats(OP_sigmoid, "sigmoid"); }
+static void pow_is_within_2_ulp(void) { check_all_floats(OP_pow, "pow"); }
+
+static void edges_are_as_in_the_c_library(void) {
+    static const float v[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 0.5f, -0.5f,
+                              2.5f, -2.5f, 88.72f, 88.73f, -87.4f, -103.9f, -104.1f, 1e30f, -1e30f,
+                              FLT_MAX, -FLT_MAX, FLT_MIN, 0x1p-149f, -0x1p-149f, 16777217.0f,
+                              INFINITY, -INFINITY, NAN};
+    enum { N_EDGES = sizeof v / sizeof *v };
+    float x[N_EDGES * N_EDGES], y[N_EDGES * N_EDGES], out[N_EDGES * N_EDGES];
+    static const enum op_id ops[] = {OP_exp, OP_log, OP_tanh, OP_sigmoid, OP_pow};
+    for (int i = 0; i < N_EDGES * N_EDGES; i++)
+        x[i] = v[i / N_EDGES], y[i] = v[i % N_EDGES];
+    for (int isa = 0; isa < trykernel_n_isas(); isa++)
+        for (int o = 0; o < 5; o++) {
+            apply((enum isa)isa, ops[o], N_EDGES * N_EDGES, x, y, out);
+            for (int i = 0; i < N_EDGES * N_EDGES; i++) {
+                double want = exact(ops[o], (double)x[i], (double)y[i]);
+                bool good = error_ulp(out[i], want) <= 2 &&
+                            (want != 0 || !signbit(want) == !signbit(out[i]));
+                if (!good)
+                    printf("op %d of %a, %a is %a, not %a\n", o, (double)x[i], (double)y[i],
+                           (double)out[i], want);
+                CU_ASSERT(good);
+            }
+        }
+}
+
+void suite_ops_math(void) {
+    unit_suite("ops: math");
+    unit_test("exp is within 2 ulp of exact over all floats", exp_is_within_2_ulp);
+    unit_test("log is within 2 ulp", log_is_within_2_ulp);
+    unit_test("tanh is within 2 ulp", tanh_is_within_2_ulp);
+    unit_test("sigmoid is within 2 ulp", sigmoid_is_within_2_ulp);
+    unit_test("pow is within 2 ulp", pow_is_within_2_ulp);
+    unit_test("zeros, infinities, NaN, overflow", edges_are_as_in_the_c_library);
+}
