@@ -1,10 +1,12 @@
-/* The lexer: bytes -> tokens, each a kind, an offset and a length. It attaches no meaning: numbers are not
- * read, escapes not resolved, names not looked up. Built-in functions are names like any other.
+/* The lexer: bytes -> tokens, each a kind, an offset and a length. It attaches no meaning: numbers
+ * are not read, escapes not resolved, names not looked up. Built-in functions are names like any
+ * other.
  *
- * Three blocks of rules, since three languages meet in a script: code, the rest of a string after an
- * interpolation, and the format inside one. Every input gives tokens up to END; what the language does not
- * have becomes a BAD_* token or, where people coming from other languages write it often (`&&`, `+=`, 'a'), a
- * token of its own, so that the parser can say what to write instead and go on as if it had been written.
+ * Three blocks of rules, since three languages meet in a script: code, the rest of a string after
+ * an interpolation, and the format inside one. Every input gives tokens up to END; what the
+ * language does not have becomes a BAD_* token or, where people coming from other languages write
+ * it often (`&&`, `+=`, 'a'), a token of its own, so that the parser can say what to write instead
+ * and go on as if it had been written.
  *
  * Not for: what a newline or a `{` means. That depends on the parser's state (parse.c). */
 #include <stdlib.h>
@@ -31,10 +33,10 @@
     high     = [\x80-\xff];
     quoted   = ([^"{\\\r\n\x00] | "\\" [^\r\n\x00] | "\\u{" [0-9A-Fa-f]* "}")*;
 
-    reserved = "fn" | "if" | "else" | "for" | "in" | "while" | "break" | "continue" | "return" | "and" | "or"
-             | "not" | "true" | "false" | "none" | "import" | "as" | "new";
-    declared = "loss" | "metric" | "optimizer" | "layer" | "state" | "param" | "gradient" | "transform"
-             | "placeholder" | "variable";
+    reserved = "fn" | "if" | "else" | "for" | "in" | "while" | "break" | "continue" | "return"
+             | "and" | "or" | "not" | "true" | "false" | "none" | "import" | "as" | "new";
+    declared = "loss" | "metric" | "optimizer" | "layer" | "state" | "param" | "gradient"
+             | "transform" | "placeholder" | "variable";
     named    = blank+ name;
 */
 
@@ -51,7 +53,13 @@ static int close_bracket(struct lexer *x, int kind) {
     return kind;
 }
 
-/* A line break ends what is on the line; a string, and so an interpolation, does not go on to the next. */
+static int begin_interpolation(struct lexer *x) {
+    array_push(NULL, &x->interpolations, 0);
+    return TK_STRING_START;
+}
+
+/* A line break ends what is on the line; a string, and so an interpolation, does not go on to the
+ * next. */
 static int end_line(struct lexer *x) {
     int kind = x->line == LINE_CODE ? TK_NEWLINE : x->line == LINE_COMMENT ? TK_JOIN : TK_BLANK;
     x->line = LINE_EMPTY;
@@ -138,7 +146,7 @@ static int scan_code(struct lexer *x) {
         "." [0-9] wordchar*                    { TOKEN(TK_BAD_NUMBER); }
 
         ["] quoted ["]             { TOKEN(TK_STRING); }
-        ["] quoted "{"             { array_push(NULL, &x->interpolations, 0); TOKEN(TK_STRING_START); }
+        ["] quoted "{"             { TOKEN(begin_interpolation(x)); }
         ["] quoted "\\"?           { TOKEN(TK_BAD_STRING); }
         ['] [^'\r\n\x00]* [']      { TOKEN(TK_QUOTED); }
 

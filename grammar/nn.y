@@ -1,10 +1,11 @@
-/* The grammar of .nn scripts, for Lemon: tokens -> syntax tree. An action is one call that makes a node
- * (build.h); rows of src/syntax/ast.def say what each kind of node holds.
+/* The grammar of .nn scripts, for Lemon: tokens -> syntax tree. An action is one call that makes a
+ * node (build.h); rows of src/syntax/ast.def say what each kind of node holds.
  *
- * There are no conflicts and `make` fails on one. There is no `error` symbol either: the driver (parse.c)
- * pops the stack to the innermost list of statements itself, since it knows which brackets are open, and
- * stands a BROKEN in place of what it had to leave out. The functions at the end of this file are its view
- * into the automaton: what would be accepted, how deep the stack is, how to drop a statement.
+ * There are no conflicts and `make` fails on one. There is no `error` symbol either: the driver
+ * (parse.c) pops the stack to the innermost list of statements itself, since it knows which
+ * brackets are open, and stands a BROKEN in place of what it had to leave out. The functions at
+ * the end of this file are its view into the automaton: what would be accepted, how deep the stack
+ * is, how to drop a statement.
  *
  * Not for: newlines and braces. The driver gives a NEWLINE only where it ends a statement, and an
  * LBLOCK for a `{` that opens a block (grammar/README.md has the rules). */
@@ -276,8 +277,9 @@ word(A) ::= FALSE(A).     word(A) ::= NONE(A).      word(A) ::= IMPORT(A).
 word(A) ::= AS(A).        word(A) ::= NEW(A).
 
 %code {
-/* A parser's stack as it would be: the real one up to `base`, and above it the states that reductions
- * would push. A reduction of a non-empty rule leaves one new state; empty rules add at most a few. */
+/* A parser's stack as it would be: the real one up to `base`, and above it the states that
+ * reductions would push. A reduction of a non-empty rule leaves one new state; empty rules add at
+ * most a few. */
 enum { MAX_PUSHED = 16 };
 
 struct outlook {
@@ -331,8 +333,8 @@ int grammar_depth(const struct grammar *g) {
 
 void grammar_drop_statement(struct grammar *g) {
     yyParser *p = (yyParser *)(void *)g;
-    /* A closed block is reduced when the token after it is known to fit; until then its statements are on
-     * the stack, though none can follow them. */
+    /* A closed block is reduced when the token after it is known to fit; until then its statements
+     * are on the stack, though none can follow them. */
     if (p->yytos->major == TK_RBRACE) {
         while (p->yytos->major != TK_LBLOCK && p->yytos->major != TK_LBRACE)
             yy_pop_parser_stack(p);

@@ -32,9 +32,9 @@ static const char usage_text[] =
     "  --quiet            no progress and no remarks on standard error\n"
     "  --                 what follows are not options\n"
     "\n"
-    "Results go to standard output, everything else to standard error. Exit status: 0 done, 1 error\n"
-    "of the script, 2 of the command line, 3 the script uses what is not supported yet, 70 fault of\n"
-    "nnrun itself, 130 interrupted.\n";
+    "Results go to standard output, everything else to standard error. Exit status: 0 done,\n"
+    "1 error of the script, 2 of the command line, 3 the script uses what is not supported yet,\n"
+    "70 fault of nnrun itself, 130 interrupted.\n";
 
 /* ---- signals */
 

@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "eval/interp.h"
 
-#define BUILTIN(name, function, signature, summary)                                            \
+#define BUILTIN(name, function, signature, summary)                                                \
     bool function(struct interp *in, const struct value *self, struct args *a, struct value *out);
 #define METHOD(kind, name, function, signature, summary) BUILTIN(name, function, signature, summary)
 #include "eval/builtins.def"
@@ -21,9 +21,13 @@ static const struct builtin functions[] = {
 #undef METHOD
 };
 
-static const struct { enum value_kind kind; struct builtin b; } methods[] = {
+static const struct {
+    enum value_kind kind;
+    struct builtin b;
+} methods[] = {
 #define BUILTIN(name, function, signature, summary)
-#define METHOD(kind, name, function, signature, summary) {kind, {#name, signature, summary, function}},
+#define METHOD(kind, name, function, signature, summary)                                           \
+    {kind, {#name, signature, summary, function}},
 #include "eval/builtins.def"
 #undef BUILTIN
 #undef METHOD
@@ -31,17 +35,21 @@ static const struct { enum value_kind kind; struct builtin b; } methods[] = {
 
 /* Rows of ops.def that are no functions of a script: leaves, effects, and what only passes write. */
 static bool is_public(const struct op *op) {
-    return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->id != OP_slice && op->id != OP_slice_gradient;
+    return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->id != OP_slice &&
+           op->id != OP_slice_gradient;
 }
 
 void builtins_define(struct interp *in, struct scope *s) {
-    static const char *const dtypes[] = {"float", "float32", "float64", "int", "int32", "int64", "uint8", "bool"};
+    static const char *const dtypes[] = {"float", "float32", "float64", "int",
+                                         "int32", "int64",   "uint8",   "bool"};
     for (int i = 0; i < N_OPS; i++) {
         const struct op *op = &in->o.ops->op[i];
-        if (is_public(op)) scope_set(&in->heap, s, op->name, (struct value){.kind = VALUE_OP, .op = op});
+        if (is_public(op))
+            scope_set(&in->heap, s, op->name, (struct value){.kind = VALUE_OP, .op = op});
     }
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        scope_set(&in->heap, s, intern(in, functions[i].name), (struct value){.kind = VALUE_BUILTIN, .builtin = &functions[i]});
+        scope_set(&in->heap, s, intern(in, functions[i].name),
+                  (struct value){.kind = VALUE_BUILTIN, .builtin = &functions[i]});
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
         struct value v = {.kind = VALUE_DTYPE};
         dtype_parse(dtypes[i], &v.dtype);
@@ -52,7 +60,8 @@ void builtins_define(struct interp *in, struct scope *s) {
 
 bool builtin_method(struct interp *in, struct value self, const char *name, struct value *out) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (methods[i].kind != self.kind || strcmp(methods[i].b.name, name)) continue;
+        if (methods[i].kind != self.kind || strcmp(methods[i].b.name, name))
+            continue;
         struct method *m = heap_new(&in->heap, VALUE_METHOD, sizeof *m);
         m->builtin = &methods[i].b, m->self = self;
         *out = V_OBJECT(VALUE_METHOD, m);
@@ -62,45 +71,69 @@ bool builtin_method(struct interp *in, struct value self, const char *name, stru
 }
 
 /* Arguments by position or name against a list of names; those not given stay NONE kind with at.source 0. */
-static bool take(struct interp *in, struct args *a, const char *callee, const char *const *names, int n, struct arg *got) {
+static bool take(struct interp *in, struct args *a, const char *callee, const char *const *names,
+                 int n, struct arg *got) {
     memset(got, 0, (size_t)n * sizeof *got);
-    if (a->n > n) return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[n].at, "%s takes %d argument%s, but %d are given", callee, n, n == 1 ? "" : "s", a->n);
-    for (int i = 0; i < a->n; i++) got[i] = a->at[i];
+    if (a->n > n)
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[n].at,
+                       "%s takes %d argument%s, but %d are given", callee, n, n == 1 ? "" : "s",
+                       a->n);
+    for (int i = 0; i < a->n; i++)
+        got[i] = a->at[i];
     for (int i = 0; i < a->n_named; i++) {
         int k = 0;
-        while (k < n && strcmp(names[k], a->named[i].name)) k++;
+        while (k < n && strcmp(names[k], a->named[i].name))
+            k++;
         if (k == n) {
-            struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, a->named[i].name_at, "%s takes no argument `%s`", callee, a->named[i].name);
+            struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, a->named[i].name_at,
+                                        "%s takes no argument `%s`", callee, a->named[i].name);
             const char *near = nearest_name(a->named[i].name, names, n);
-            if (near) diag_help(d, "did you mean `%s`?", near);
+            if (near)
+                diag_help(d, "did you mean `%s`?", near);
             return interp_fail(in, d);
         }
-        if (got[k].at.source) return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice", names[k]);
+        if (got[k].at.source)
+            return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice",
+                           names[k]);
         got[k] = (struct arg){a->named[i].value, a->named[i].at};
     }
     return true;
 }
 
-static bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low, int64_t fallback, bool required, int64_t *out) {
+static bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name,
+                     int64_t low, int64_t fallback, bool required, int64_t *out) {
     *out = fallback;
-    if (!g->at.source) return required ? fail_at(in, E_MISSING_ARGUMENT, a->call, "`%s` is missing", name) : true;
-    if (g->value.kind != VALUE_INT) return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a whole number, not %s", name, value_kind_words(g->value.kind));
+    if (!g->at.source)
+        return required ? fail_at(in, E_MISSING_ARGUMENT, a->call, "`%s` is missing", name) : true;
+    if (g->value.kind != VALUE_INT)
+        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a whole number, not %s", name,
+                       value_kind_words(g->value.kind));
     *out = g->value.i;
-    return *out >= low ? true : fail_at(in, E_OUT_OF_RANGE, g->at, "`%s` must be at least %" PRId64, name, low);
+    return *out >= low
+               ? true
+               : fail_at(in, E_OUT_OF_RANGE, g->at, "`%s` must be at least %" PRId64, name, low);
 }
 
-static bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback, bool *out) {
+static bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback,
+                      bool *out) {
     *out = fallback;
-    if (!g->at.source) return true;
-    if (g->value.kind != VALUE_BOOL) return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be true or false, not %s", name, value_kind_words(g->value.kind));
+    if (!g->at.source)
+        return true;
+    if (g->value.kind != VALUE_BOOL)
+        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be true or false, not %s", name,
+                       value_kind_words(g->value.kind));
     *out = g->value.b;
     return true;
 }
 
-static bool need_string(struct interp *in, const struct arg *g, const char *name, const char *fallback, const char **out) {
+static bool need_string(struct interp *in, const struct arg *g, const char *name,
+                        const char *fallback, const char **out) {
     *out = fallback;
-    if (!g->at.source || g->value.kind == VALUE_NONE) return true;
-    if (g->value.kind != VALUE_STRING) return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a string, not %s", name, value_kind_words(g->value.kind));
+    if (!g->at.source || g->value.kind == VALUE_NONE)
+        return true;
+    if (g->value.kind != VALUE_STRING)
+        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a string, not %s", name,
+                       value_kind_words(g->value.kind));
     *out = g->value.string->text;
     return true;
 }
@@ -110,19 +143,25 @@ bool builtin_print(struct interp *in, const struct value *self, struct args *a, 
     size_t n_text = 0;
     (void)self;
     *out = V_NONE;
-    if (a->n_named) return fail_at(in, E_UNKNOWN_ARGUMENT, a->named[0].name_at, "print takes no argument `%s`", a->named[0].name);
+    if (a->n_named)
+        return fail_at(in, E_UNKNOWN_ARGUMENT, a->named[0].name_at, "print takes no argument `%s`",
+                       a->named[0].name);
     FILE *line = open_memstream(&text, &n_text);
     bool ok = line != NULL;
     for (int i = 0; ok && i < a->n; i++) {
         struct tensor *t;
         struct value v = a->at[i].value;
-        if (i) fputc(' ', line);
+        if (i)
+            fputc(' ', line);
         if (v.kind == VALUE_TENSOR) {
             ok = demand_one(in, v, a->at[i].at, &t);
-            if (ok) tensor_print(t, line), tensor_unref(t);
-        } else print_value(in, line, v, false);
+            if (ok)
+                tensor_print(t, line), tensor_unref(t);
+        } else
+            print_value(in, line, v, false);
     }
-    if (line) fputc('\n', line), fclose(line);
+    if (line)
+        fputc('\n', line), fclose(line);
     if (ok && !in->failed && !in->o.quiet_prints) {
         fwrite(text, 1, n_text, in->o.out);
         fflush(in->o.out);
@@ -136,12 +175,16 @@ bool builtin_range(struct interp *in, const struct value *self, struct args *a, 
     struct arg got[3];
     int64_t first = 0, end, step;
     (void)self;
-    if (!take(in, a, "range", names, 3, got)) return false;
-    if (!got[1].at.source) got[1] = got[0], got[0].at.source = 0;
-    if (!need_int(in, a, &got[0], "first", INT64_MIN, 0, false, &first) || !need_int(in, a, &got[1], "end", INT64_MIN, 0, true, &end) ||
+    if (!take(in, a, "range", names, 3, got))
+        return false;
+    if (!got[1].at.source)
+        got[1] = got[0], got[0].at.source = 0;
+    if (!need_int(in, a, &got[0], "first", INT64_MIN, 0, false, &first) ||
+        !need_int(in, a, &got[1], "end", INT64_MIN, 0, true, &end) ||
         !need_int(in, a, &got[2], "step", INT64_MIN, 1, false, &step))
         return false;
-    if (step == 0) return fail_at(in, E_OUT_OF_RANGE, got[2].at, "range's step cannot be 0");
+    if (step == 0)
+        return fail_at(in, E_OUT_OF_RANGE, got[2].at, "range's step cannot be 0");
     struct range *r = heap_new(&in->heap, VALUE_RANGE, sizeof *r);
     r->first = first, r->end = end, r->step = step;
     *out = V_OBJECT(VALUE_RANGE, r);
@@ -153,71 +196,108 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
     static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!take(in, a, "len", names, 1, &x)) return false;
+    if (!take(in, a, "len", names, 1, &x))
+        return false;
     struct value v = x.value;
     switch (v.kind) {
-    case VALUE_LIST: *out = V_INT(v.list->n); return true;
-    case VALUE_RECORD: *out = V_INT(v.record->n); return true;
-    case VALUE_STRING: *out = V_INT((int64_t)v.string->n); return true;
-    case VALUE_DATASET: *out = V_INT(v.dataset->dataset->length); return true;
+    case VALUE_LIST:
+        *out = V_INT(v.list->n);
+        return true;
+    case VALUE_RECORD:
+        *out = V_INT(v.record->n);
+        return true;
+    case VALUE_STRING:
+        *out = V_INT((int64_t)v.string->n);
+        return true;
+    case VALUE_DATASET:
+        *out = V_INT(v.dataset->dataset->length);
+        return true;
     case VALUE_TENSOR:
-        if (v.node->shape.rank) return *out = dim_value(v.node->shape.d[0]), true;
+        if (v.node->shape.rank)
+            return *out = dim_value(v.node->shape.d[0]), true;
         break;
     case VALUE_ARRAY:
-        if (v.array->tensor->rank) return *out = V_INT(v.array->tensor->dim[0]), true;
+        if (v.array->tensor->rank)
+            return *out = V_INT(v.array->tensor->dim[0]), true;
         break;
-    default: break;
+    default:
+        break;
     }
-    return fail_at(in, E_WRONG_KIND, x.at.source ? x.at : a->call, "%s has no length", value_kind_words(v.kind));
+    return fail_at(in, E_WRONG_KIND, x.at.source ? x.at : a->call, "%s has no length",
+                   value_kind_words(v.kind));
 }
 
-bool builtin_gradients(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_gradients(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
     static const char *const names[] = {"y", "xs"};
     struct arg got[2];
     struct node *y;
     (void)self;
-    if (!take(in, a, "gradients", names, 2, got)) return false;
-    if (!got[1].at.source) return fail_at(in, E_MISSING_ARGUMENT, a->call, "gradients(y, [x, ..]) needs a list of tensors");
-    if (!to_node(in, got[0].value, got[0].at, -1, &y)) return false;
+    if (!take(in, a, "gradients", names, 2, got))
+        return false;
+    if (!got[1].at.source)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call,
+                       "gradients(y, [x, ..]) needs a list of tensors");
+    if (!to_node(in, got[0].value, got[0].at, -1, &y))
+        return false;
     if (y->shape.rank || !dtype_is_float(y->dtype)) {
         char text[SHAPE_TEXT];
-        struct diag *d = diag_error(in->o.diags, E_LOSS_SCALAR, got[0].at, "gradients are of one float, but this is %s%s", dtype_name(y->dtype),
-                                    y->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &y->shape) : "");
-        if (y->shape.rank) diag_help(d, "reduce it: sum(...) or mean(...)");
+        struct diag *d = diag_error(
+            in->o.diags, E_LOSS_SCALAR, got[0].at, "gradients are of one float, but this is %s%s",
+            dtype_name(y->dtype),
+            y->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &y->shape) : "");
+        if (y->shape.rank)
+            diag_help(d, "reduce it: sum(...) or mean(...)");
         return interp_fail(in, d);
     }
     struct value single = got[1].value;
     bool one = single.kind != VALUE_LIST;
     int n = one ? 1 : single.list->n;
     struct arena scratch = {0};
-    struct node **wrt = arena_array(&scratch, struct node *, n + 1), **gradient = arena_array(&scratch, struct node *, n + 1);
+    struct node **wrt = arena_array(&scratch, struct node *, n + 1),
+                **gradient = arena_array(&scratch, struct node *, n + 1);
     bool ok = true;
-    for (int i = 0; ok && i < n; i++) ok = to_node(in, one ? single : single.list->at[i], got[1].at, -1, &wrt[i]);
-    if (ok) in->o.host.gradients(in->o.host.context, y, wrt, n, gradient);
+    for (int i = 0; ok && i < n; i++)
+        ok = to_node(in, one ? single : single.list->at[i], got[1].at, -1, &wrt[i]);
+    if (ok)
+        in->o.host.gradients(in->o.host.context, y, wrt, n, gradient);
     *out = value_list(&in->heap, ok ? n : 0);
     root_push(in, *out);
     for (int i = 0; ok && i < n; i++) {
-        if (gradient[i]) out->list->at[i] = V_TENSOR(gradient[i]);
+        if (gradient[i])
+            out->list->at[i] = V_TENSOR(gradient[i]);
         else {
             const struct node *cut = in->o.host.gradient_cut(in->o.host.context, y, wrt[i]);
-            struct diag *d = diag_error(in->o.diags, E_NO_GRADIENT, got[1].at, cut ? "no gradient reaches element %d of this list" : "the value does not depend on element %d of this list", i);
-            if (cut && cut->origin) diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path", cut->spelling ? cut->spelling : cut->op->name);
+            struct diag *d =
+                diag_error(in->o.diags, E_NO_GRADIENT, got[1].at,
+                           cut ? "no gradient reaches element %d of this list"
+                               : "the value does not depend on element %d of this list",
+                           i);
+            if (cut && cut->origin)
+                diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
+                          cut->spelling ? cut->spelling : cut->op->name);
             ok = interp_fail(in, d);
         }
     }
-    if (ok && one) *out = out->list->at[0];
+    if (ok && one)
+        *out = out->list->at[0];
     arena_free(&scratch);
     return ok;
 }
 
-bool builtin_initialize(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_initialize(struct interp *in, const struct value *self, struct args *a,
+                        struct value *out) {
     (void)self;
     *out = V_NONE;
-    if (a->n || a->n_named) return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "initialize_all_variables() takes no arguments");
-    if (in->failed) return true;
+    if (a->n || a->n_named)
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call,
+                       "initialize_all_variables() takes no arguments");
+    if (in->failed)
+        return true;
     for (int i = 0; i < in->variables.n; i++) {
         struct variable *v = in->variables.at[i];
-        if (v->initialised) v->n_draws++;
+        if (v->initialised)
+            v->n_draws++;
         v->initialised = false;
     }
     return true;
@@ -229,30 +309,38 @@ bool builtin_seed(struct interp *in, const struct value *self, struct args *a, s
     int64_t n;
     (void)self;
     *out = V_NONE;
-    if (!take(in, a, "seed", names, 1, &got) || !need_int(in, a, &got, "n", 0, 0, true, &n)) return false;
-    if (!in->o.seed_fixed) in->o.seed = (uint64_t)n;
+    if (!take(in, a, "seed", names, 1, &got) || !need_int(in, a, &got, "n", 0, 0, true, &n))
+        return false;
+    if (!in->o.seed_fixed)
+        in->o.seed = (uint64_t)n;
     return true;
 }
 
-bool builtin_variables(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_variables(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
     (void)self;
-    if (a->n || a->n_named) return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "variables() takes no arguments");
+    if (a->n || a->n_named)
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "variables() takes no arguments");
     *out = value_record(&in->heap);
     root_push(in, *out);
     for (int i = 0; i < in->variables.n; i++)
-        record_set(&in->heap, out->record, in->variables.at[i]->path, V_TENSOR(in->variables.at[i]->node));
+        record_set(&in->heap, out->record, in->variables.at[i]->path,
+                   V_TENSOR(in->variables.at[i]->node));
     return true;
 }
 
-bool builtin_fingerprint(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_fingerprint(struct interp *in, const struct value *self, struct args *a,
+                         struct value *out) {
     uint64_t h = 0;
     char text[24];
     (void)self;
-    if (a->n || a->n_named) return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "fingerprint() takes no arguments");
+    if (a->n || a->n_named)
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "fingerprint() takes no arguments");
     for (int i = 0; i < in->variables.n; i++) {
         const struct variable *v = in->variables.at[i];
         h = hash_bytes(v->path, strlen(v->path), h);
-        if (v->initialised) h = hash_bytes(v->value->data, tensor_bytes(v->value), h);
+        if (v->initialised)
+            h = hash_bytes(v->value->data, tensor_bytes(v->value), h);
     }
     int n = snprintf(text, sizeof text, "%016" PRIx64, h);
     *out = value_string(&in->heap, text, (size_t)n);
@@ -260,56 +348,75 @@ bool builtin_fingerprint(struct interp *in, const struct value *self, struct arg
     return true;
 }
 
-bool builtin_is_number(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_is_number(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
     static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!take(in, a, "is_number", names, 1, &x)) return false;
+    if (!take(in, a, "is_number", names, 1, &x))
+        return false;
     *out = V_BOOL(value_is_number(x.value));
     return true;
 }
 
 bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     (void)self, (void)out;
-    if (a->n != 1 || a->at[0].value.kind != VALUE_STRING) return fail_at(in, E_WRONG_KIND, a->call, "fail takes a message");
-    if (in->failed) return in->flow = FLOW_ERROR, false;
+    if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)
+        return fail_at(in, E_WRONG_KIND, a->call, "fail takes a message");
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
     return fail_at(in, E_VALUE, a->call, "%s", a->at[0].value.string->text);
 }
 
-bool builtin_assert(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
+                    struct value *out) {
     static const char *const names[] = {"condition", "message"};
     struct arg got[2];
     bool holds;
     const char *message;
     (void)self;
     *out = V_NONE;
-    if (!take(in, a, "assert", names, 2, got) || !need_string(in, &got[1], "message", NULL, &message)) return false;
-    if (!got[0].at.source) return fail_at(in, E_MISSING_ARGUMENT, a->call, "assert needs a condition");
-    if (!eval_truth(in, got[0].value, got[0].at, &holds)) return false;
-    return holds ? true : fail_at(in, E_VALUE, got[0].at, "%s", message ? message : "this does not hold");
+    if (!take(in, a, "assert", names, 2, got) ||
+        !need_string(in, &got[1], "message", NULL, &message))
+        return false;
+    if (!got[0].at.source)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call, "assert needs a condition");
+    if (!eval_truth(in, got[0].value, got[0].at, &holds))
+        return false;
+    return holds ? true
+                 : fail_at(in, E_VALUE, got[0].at, "%s", message ? message : "this does not hold");
 }
 
 static struct value group_value(struct interp *in, const struct dataset_group *g) {
     struct value record = value_record(&in->heap);
     root_push(in, record);
-    struct { const char *name; struct dataset *d; } parts[] = {{"train", g->train}, {"validation", g->validation}, {"test", g->test}};
+    struct {
+        const char *name;
+        struct dataset *d;
+    } parts[] = {{"train", g->train}, {"validation", g->validation}, {"test", g->test}};
     for (int i = 0; i < 3; i++) {
         struct dataset_object *d = heap_new(&in->heap, VALUE_DATASET, sizeof *d);
         d->dataset = parts[i].d, d->owner = true;
         record_set(&in->heap, record.record, intern(in, parts[i].name), V_OBJECT(VALUE_DATASET, d));
     }
-    record_set(&in->heap, record.record, intern(in, "title"), value_string(&in->heap, g->title, strlen(g->title)));
+    record_set(&in->heap, record.record, intern(in, "title"),
+               value_string(&in->heap, g->title, strlen(g->title)));
     return record;
 }
 
 static struct load_context load_context(struct interp *in, struct args *a) {
     return (struct load_context){
-        .arena = &in->arena, .diags = in->o.diags, .at = a->call, .seed = in->o.seed, .log = in->o.log,
+        .arena = &in->arena,
+        .diags = in->o.diags,
+        .at = a->call,
+        .seed = in->o.seed,
+        .log = in->o.log,
         .interrupted = in->o.interrupted,
     };
 }
 
-bool builtin_load_mnist(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_load_mnist(struct interp *in, const struct value *self, struct args *a,
+                        struct value *out) {
     static const char *const names[] = {"folder", "one_hot", "validation", "fallback"};
     struct arg got[4];
     const char *folder, *fallback;
@@ -317,32 +424,42 @@ bool builtin_load_mnist(struct interp *in, const struct value *self, struct args
     bool one_hot;
     struct dataset_group g = {0};
     (void)self;
-    if (!take(in, a, "load_mnist", names, 4, got) || !need_string(in, &got[0], "folder", "MNIST_data", &folder) ||
-        !need_bool(in, &got[1], "one_hot", true, &one_hot) || !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
+    if (!take(in, a, "load_mnist", names, 4, got) ||
+        !need_string(in, &got[0], "folder", "MNIST_data", &folder) ||
+        !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
+        !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
         !need_string(in, &got[3], "fallback", NULL, &fallback))
         return false;
-    if (fallback && strcmp(fallback, "digits")) return fail_at(in, E_OUT_OF_RANGE, got[3].at, "the one fallback is \"digits\"");
-    if (in->failed) return in->flow = FLOW_ERROR, false;
+    if (fallback && strcmp(fallback, "digits"))
+        return fail_at(in, E_OUT_OF_RANGE, got[3].at, "the one fallback is \"digits\"");
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
     struct load_context c = load_context(in, a);
-    if (!load_mnist(&c, folder, one_hot, validation, fallback, &g)) return interp_fail(in, NULL);
+    if (!load_mnist(&c, folder, one_hot, validation, fallback, &g))
+        return interp_fail(in, NULL);
     *out = group_value(in, &g);
     return true;
 }
 
-bool builtin_load_digits(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool builtin_load_digits(struct interp *in, const struct value *self, struct args *a,
+                         struct value *out) {
     static const char *const names[] = {"train", "test", "validation", "one_hot"};
     struct arg got[4];
     int64_t n_train, n_test, validation;
     bool one_hot;
     struct dataset_group g = {0};
     (void)self;
-    if (!take(in, a, "load_digits", names, 4, got) || !need_int(in, a, &got[0], "train", 1, 55000, false, &n_train) ||
-        !need_int(in, a, &got[1], "test", 1, 10000, false, &n_test) || !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
+    if (!take(in, a, "load_digits", names, 4, got) ||
+        !need_int(in, a, &got[0], "train", 1, 55000, false, &n_train) ||
+        !need_int(in, a, &got[1], "test", 1, 10000, false, &n_test) ||
+        !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
         !need_bool(in, &got[3], "one_hot", true, &one_hot))
         return false;
-    if (in->failed) return in->flow = FLOW_ERROR, false;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
     struct load_context c = load_context(in, a);
-    if (!load_digits(&c, n_train, n_test, validation, one_hot, &g)) return interp_fail(in, NULL);
+    if (!load_digits(&c, n_train, n_test, validation, one_hot, &g))
+        return interp_fail(in, NULL);
     *out = group_value(in, &g);
     return true;
 }

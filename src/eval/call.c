@@ -12,8 +12,10 @@ bool is_callable(struct value v) {
     case VALUE_INSTANCE:
     case VALUE_CHAIN:
     case VALUE_METHOD:
-    case VALUE_DTYPE: return true;
-    default: return false;
+    case VALUE_DTYPE:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -32,15 +34,20 @@ bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struc
         const struct ast *e = call->kids[i];
         struct value v;
         if (e->kind == AST_KWARG) {
-            if (!eval_expr(in, s, e->kids[0], &v)) return false;
+            if (!eval_expr(in, s, e->kids[0], &v))
+                return false;
             for (int k = 0; k < a->n_named; k++)
                 if (a->named[k].name == e->text)
-                    return fail_at(in, E_DUPLICATE_ARGUMENT, e->name_at, "`%s` is given twice", e->text);
-            if (a->n_named == MAX_ARGS) return too_many(in, e->span);
+                    return fail_at(in, E_DUPLICATE_ARGUMENT, e->name_at, "`%s` is given twice",
+                                   e->text);
+            if (a->n_named == MAX_ARGS)
+                return too_many(in, e->span);
             a->named[a->n_named++] = (struct named_arg){e->text, v, e->kids[0]->span, e->name_at};
         } else {
-            if (!eval_expr(in, s, e, &v)) return false;
-            if (a->n == MAX_ARGS) return too_many(in, e->span);
+            if (!eval_expr(in, s, e, &v))
+                return false;
+            if (a->n == MAX_ARGS)
+                return too_many(in, e->span);
             a->at[a->n++] = (struct arg){v, e->span};
         }
     }
@@ -56,43 +63,57 @@ static const struct ast *find_param(const struct ast *params, const char *name, 
     return NULL;
 }
 
-static bool unknown_argument(struct interp *in, const struct ast *params, const struct named_arg *n, const char *callee) {
+static bool unknown_argument(struct interp *in, const struct ast *params, const struct named_arg *n,
+                             const char *callee) {
     const char *names[MAX_ARGS * 2];
     int n_names = 0;
-    for (int i = 0; i < params->n_kids && n_names < MAX_ARGS * 2; i++) names[n_names++] = params->kids[i]->text;
-    struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, n->name_at, "%s takes no argument `%s`", callee, n->name);
+    for (int i = 0; i < params->n_kids && n_names < MAX_ARGS * 2; i++)
+        names[n_names++] = params->kids[i]->text;
+    struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, n->name_at,
+                                "%s takes no argument `%s`", callee, n->name);
     const char *near = nearest_name(n->name, names, n_names);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    if (near)
+        diag_help(d, "did you mean `%s`?", near);
     return interp_fail(in, d);
 }
 
-bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a, const char *callee) {
+bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
+                 const char *callee) {
     bool given[MAX_ARGS * 2] = {false};
-    if (params->n_kids > MAX_ARGS * 2) return too_many(in, params->span);
+    if (params->n_kids > MAX_ARGS * 2)
+        return too_many(in, params->span);
     if (a->n > params->n_kids)
-        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at, "%s takes %d argument%s, but %d are given", callee,
-                       params->n_kids, params->n_kids == 1 ? "" : "s", a->n);
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at,
+                       "%s takes %d argument%s, but %d are given", callee, params->n_kids,
+                       params->n_kids == 1 ? "" : "s", a->n);
     for (int i = 0; i < a->n; i++) {
         scope_set(&in->heap, into, params->kids[i]->text, a->at[i].value);
         given[i] = true;
     }
     for (int i = 0; i < a->n_named; i++) {
         int index;
-        if (!find_param(params, a->named[i].name, &index)) return unknown_argument(in, params, &a->named[i], callee);
-        if (given[index]) return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice", a->named[i].name);
+        if (!find_param(params, a->named[i].name, &index))
+            return unknown_argument(in, params, &a->named[i], callee);
+        if (given[index])
+            return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice",
+                           a->named[i].name);
         scope_set(&in->heap, into, a->named[i].name, a->named[i].value);
         given[index] = true;
     }
     for (int i = 0; i < params->n_kids; i++) {
         const struct ast *p = params->kids[i];
         struct value v;
-        if (given[i]) continue;
+        if (given[i])
+            continue;
         if (!p->kids[1]) {
-            struct diag *d = diag_error(in->o.diags, E_MISSING_ARGUMENT, a->call, "%s needs an argument `%s`", callee, p->text);
-            if (!in->in_library) diag_note(d, p->span, "declared here");
+            struct diag *d = diag_error(in->o.diags, E_MISSING_ARGUMENT, a->call,
+                                        "%s needs an argument `%s`", callee, p->text);
+            if (!in->in_library)
+                diag_note(d, p->span, "declared here");
             return interp_fail(in, d);
         }
-        if (!eval_expr(in, into, p->kids[1], &v)) return false;
+        if (!eval_expr(in, into, p->kids[1], &v))
+            return false;
         scope_set(&in->heap, into, p->text, v);
     }
     return true;
@@ -109,7 +130,8 @@ static bool call_hole(struct interp *in, struct function *f, struct args *a, str
     struct scope *s = f->scope;
     if (f->form == FUNCTION_FIRST) {
         struct value callee;
-        return eval_expr(in, s, f->tree->kids[0], &callee) && call_first(in, s, f->tree, callee, a->at[0], out);
+        return eval_expr(in, s, f->tree->kids[0], &callee) &&
+               call_first(in, s, f->tree, callee, a->at[0], out);
     }
     s = scope_new(&in->heap, f->scope);
     root_push(in, V_OBJECT(VALUE_LIST, s));
@@ -118,11 +140,14 @@ static bool call_hole(struct interp *in, struct function *f, struct args *a, str
 }
 
 bool call_function(struct interp *in, struct function *f, struct args *a, struct value *out) {
-    if (stack_is_deep(in)) return fail_at(in, E_TOO_MANY_CALLS, a->call, "calls are nested too deeply: does `%s` ever stop calling itself?", a->word);
+    if (stack_is_deep(in))
+        return fail_at(in, E_TOO_MANY_CALLS, a->call,
+                       "calls are nested too deeply: does `%s` ever stop calling itself?", a->word);
     const struct origin *caller = in->caller;
     bool library = in->in_library;
     int n_roots = in->roots.n;
-    if (f->library || !library) in->caller = interp_origin(in, a->call);
+    if (f->library || !library)
+        in->caller = interp_origin(in, a->call);
     bool ok;
     if (f->form != FUNCTION_PLAIN) {
         in->caller = caller;
@@ -136,42 +161,55 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
         ok = bind_params(in, f->tree->kids[0], s, a, a->word);
         in->caller = inside;
         in->in_library = f->library;
-        if (ok) ok = body->kind == AST_BLOCK ? eval_block(in, s, body, out) : eval_expr(in, s, body, out);
+        if (ok)
+            ok = body->kind == AST_BLOCK ? eval_block(in, s, body, out)
+                                         : eval_expr(in, s, body, out);
         if (!ok && in->flow == FLOW_RETURN) {
             *out = in->returned;
             in->flow = FLOW_NONE;
             ok = true;
         } else if (!ok && (in->flow == FLOW_BREAK || in->flow == FLOW_CONTINUE)) {
-            ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop", in->flow == FLOW_BREAK ? "break" : "continue");
+            ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
+                         in->flow == FLOW_BREAK ? "break" : "continue");
         }
     }
     in->caller = caller;
     in->in_library = library;
     in->roots.n = n_roots;
-    if (ok) root_push(in, *out);
+    if (ok)
+        root_push(in, *out);
     return ok;
 }
 
 /* float(x), int(x): a host number converts, a tensor is cast. */
 static bool call_dtype(struct interp *in, enum dtype t, struct args *a, struct value *out) {
-    if (a->n != 1 || a->n_named) return fail_at(in, E_MISSING_ARGUMENT, a->call, "%s(x) converts one value", dtype_name(t));
+    if (a->n != 1 || a->n_named)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call, "%s(x) converts one value", dtype_name(t));
     struct value v = a->at[0].value;
-    if (v.kind == VALUE_BOOL) v = V_INT(v.b);
+    if (v.kind == VALUE_BOOL)
+        v = V_INT(v.b);
     if (value_is_number(v)) {
         double x = value_number(v);
-        if (dtype_is_float(t)) *out = V_FLOAT(x);
-        else if (t == DTYPE_BOOL) *out = V_BOOL(x != 0);
-        else if (v.kind == VALUE_INT) *out = v;
-        else if (x != x || x >= 0x1p63 || x < -0x1p63) return fail_at(in, E_OUT_OF_RANGE, a->at[0].at, "%g is no whole number of 64 bits", x);
-        else *out = V_INT((int64_t)x);
+        if (dtype_is_float(t))
+            *out = V_FLOAT(x);
+        else if (t == DTYPE_BOOL)
+            *out = V_BOOL(x != 0);
+        else if (v.kind == VALUE_INT)
+            *out = v;
+        else if (x != x || x >= 0x1p63 || x < -0x1p63)
+            return fail_at(in, E_OUT_OF_RANGE, a->at[0].at, "%g is no whole number of 64 bits", x);
+        else
+            *out = V_INT((int64_t)x);
         return true;
     }
     struct node *n;
-    if (!to_node(in, v, a->at[0].at, -1, &n)) return false;
+    if (!to_node(in, v, a->at[0].at, -1, &n))
+        return false;
     struct attr to = {.kind = ATTR_DTYPE, .dtype = t};
     in->build.origin = interp_origin(in, a->call);
     n = n->dtype == t ? n : build_op(&in->build, OP_cast, &n, 1, &to, &a->at[0].at, NULL);
-    if (!n) return interp_fail(in, NULL);
+    if (!n)
+        return interp_fail(in, NULL);
     *out = V_TENSOR(n);
     root_push(in, *out);
     return true;
@@ -180,15 +218,24 @@ static bool call_dtype(struct interp *in, enum dtype t, struct args *a, struct v
 bool call_value(struct interp *in, struct value f, struct args *a, struct value *out) {
     *out = V_NONE;
     switch (f.kind) {
-    case VALUE_OP: return call_op(in, f.op, a, out);
-    case VALUE_BUILTIN: return f.builtin->call(in, NULL, a, out);
-    case VALUE_METHOD: return f.method->builtin->call(in, &f.method->self, a, out);
-    case VALUE_FUNCTION: return call_function(in, f.function, a, out);
-    case VALUE_DEFINITION: return call_definition(in, f.definition, a, out);
-    case VALUE_INSTANCE: return apply_instance(in, f.instance, a, out);
-    case VALUE_CHAIN: return call_chain(in, f.chain, a, out);
-    case VALUE_DTYPE: return call_dtype(in, f.dtype, a, out);
-    default: break;
+    case VALUE_OP:
+        return call_op(in, f.op, a, out);
+    case VALUE_BUILTIN:
+        return f.builtin->call(in, NULL, a, out);
+    case VALUE_METHOD:
+        return f.method->builtin->call(in, &f.method->self, a, out);
+    case VALUE_FUNCTION:
+        return call_function(in, f.function, a, out);
+    case VALUE_DEFINITION:
+        return call_definition(in, f.definition, a, out);
+    case VALUE_INSTANCE:
+        return apply_instance(in, f.instance, a, out);
+    case VALUE_CHAIN:
+        return call_chain(in, f.chain, a, out);
+    case VALUE_DTYPE:
+        return call_dtype(in, f.dtype, a, out);
+    default:
+        break;
     }
     struct span at = a->site && a->site->kind == AST_CALL ? a->site->kids[0]->span : a->call;
     char text[128];
@@ -200,7 +247,9 @@ bool call_with_one(struct interp *in, struct value callee, struct value x, struc
                    struct span at_callee, const struct ast *site, struct value *out) {
     struct args a = {.n = 1, .n_named = 0, .call = at_callee, .site = site, .word = "the function"};
     a.at[0] = (struct arg){x, at_x};
-    if (site->kind == AST_NAME || site->kind == AST_GET) a.word = site->text;
-    else if (site->kind == AST_CALL && site->kids[0]->kind == AST_NAME) a.word = site->kids[0]->text;
+    if (site->kind == AST_NAME || site->kind == AST_GET)
+        a.word = site->text;
+    else if (site->kind == AST_CALL && site->kids[0]->kind == AST_NAME)
+        a.word = site->kids[0]->text;
     return call_value(in, callee, &a, out);
 }

@@ -21,18 +21,19 @@ enum request_kind {
 /* One demand on the graph. */
 struct request {
     enum request_kind kind;
-    struct node **fetch;      /* [n_fetch] */
+    struct node **fetch; /* [n_fetch] */
     int n_fetch;
-    struct node **effects;    /* [n_effects] check_finite and assign nodes */
+    struct node **effects; /* [n_effects] check_finite and assign nodes */
     int n_effects;
-    struct node **fed;        /* [n_fed] */
-    struct tensor **value;    /* [n_fed] of the fed nodes' dtypes; shapes are checked by the host */
+    struct node **fed;     /* [n_fed] */
+    struct tensor **value; /* [n_fed] of the fed nodes' dtypes; shapes are checked by the host */
     int n_fed;
     bool training;
-    uint64_t step;            /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
-    const char *words;        /* "train_step.run", "accuracy.eval": for dumps and messages */
+    uint64_t
+        step; /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
+    const char *words;           /* "train_step.run", "accuracy.eval": for dumps and messages */
     const struct origin *origin; /* the demanding expression */
-    struct tensor **result;   /* out: [n_fetch], one reference each */
+    struct tensor **result;      /* out: [n_fetch], one reference each */
 };
 
 struct host {
@@ -40,7 +41,8 @@ struct host {
     /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or interrupted). */
     bool (*run)(void *context, struct request *r);
     /* grad_build, with the NULL entries left to the caller to explain. */
-    void (*gradients)(void *context, struct node *loss, struct node **wrt, int n, struct node **out);
+    void (*gradients)(void *context, struct node *loss, struct node **wrt, int n,
+                      struct node **out);
     const struct node *(*gradient_cut)(void *context, struct node *loss, struct node *wrt);
     /* A node of the session's graph is about to be freed (plans that mention it must go). */
     void (*forget_node)(void *context, struct node *n);
@@ -62,11 +64,11 @@ struct interp_options {
     const struct op_table *ops;
     struct graph *graph; /* the session's, nodes on the heap */
     struct host host;
-    FILE *out;           /* what print writes */
-    FILE *log;           /* remarks and progress; NULL: none */
-    bool quiet_prints;   /* --dump: print writes nothing */
+    FILE *out;         /* what print writes */
+    FILE *log;         /* remarks and progress; NULL: none */
+    bool quiet_prints; /* --dump: print writes nothing */
     uint64_t seed;
-    bool seed_fixed;     /* given by --seed: a script's seed() does not change it */
+    bool seed_fixed; /* given by --seed: a script's seed() does not change it */
     struct setting_override *overrides;
     int n_overrides;
     volatile sig_atomic_t *interrupted;
@@ -90,7 +92,10 @@ int interp_n_variables(const struct interp *in);
 struct variable *interp_variable(const struct interp *in, int i);
 
 /* `param` declarations of a script, without running it, for `nnrun help` and for checking name=value. Lists into the arena. */
-struct setting_info { const char *name, *default_text, *doc; struct span at; };
+struct setting_info {
+    const char *name, *default_text, *doc;
+    struct span at;
+};
 int settings_list(struct arena *a, const struct sources *sources, const struct ast *script,
                   struct setting_info **out);
 

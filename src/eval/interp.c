@@ -13,7 +13,8 @@ enum { COLLECT_BYTES = 24 << 20, COLLECT_NODES = 20000 };
 const char *intern(struct interp *in, const char *text) { return intern_string(in->o.names, text); }
 
 bool interp_fail(struct interp *in, struct diag *d) {
-    if (d) diag_trail(d, interp_origin(in, d->at));
+    if (d)
+        diag_trail(d, interp_origin(in, d->at));
     in->flow = FLOW_ERROR;
     in->failed = true;
     return false;
@@ -43,9 +44,11 @@ struct origin *interp_origin(struct interp *in, struct span at) {
         t->cap = old.cap ? 2 * old.cap : 256;
         t->slots = arena_array(&in->arena, struct origin *, t->cap);
         for (uint32_t i = 0; i < old.cap; i++) {
-            if (!old.slots[i]) continue;
+            if (!old.slots[i])
+                continue;
             uint64_t h = hash_bytes(old.slots[i], sizeof(struct origin), 0);
-            while (t->slots[h & (t->cap - 1)]) h++;
+            while (t->slots[h & (t->cap - 1)])
+                h++;
             t->slots[h & (t->cap - 1)] = old.slots[i];
         }
     }
@@ -66,13 +69,16 @@ struct origin *interp_origin(struct interp *in, struct span at) {
 }
 
 void root_push(struct interp *in, struct value v) {
-    if (v.kind == VALUE_TENSOR || v.kind >= VALUE_STRING) array_push(NULL, &in->roots, v);
+    if (v.kind == VALUE_TENSOR || v.kind >= VALUE_STRING)
+        array_push(NULL, &in->roots, v);
 }
 
 static void forget(void *context, struct node *n) {
     struct interp *in = context;
-    if (in->o.host.forget_node) in->o.host.forget_node(in->o.host.context, n);
-    if (n->path) path_release(in, n->path);
+    if (in->o.host.forget_node)
+        in->o.host.forget_node(in->o.host.context, n);
+    if (n->path)
+        path_release(in, n->path);
 }
 
 static void collect(struct interp *in) {
@@ -81,12 +87,17 @@ static void collect(struct interp *in) {
     object_mark(&in->heap, &in->library->o);
     object_mark(&in->heap, &in->globals->o);
     graph_mark(g, in->training);
-    for (int i = 0; i < in->roots.n; i++) value_mark(&in->heap, g, in->roots.at[i]);
+    for (int i = 0; i < in->roots.n; i++)
+        value_mark(&in->heap, g, in->roots.at[i]);
     for (struct body *b = in->body; b; b = b->outer) {
-        if (b->instance) object_mark(&in->heap, &b->instance->o);
-        if (b->step) object_mark(&in->heap, &b->step->o);
-        if (b->target) graph_mark(g, b->target->node);
-        for (int i = 0; i < b->updates.n; i++) graph_mark(g, b->updates.at[i].value);
+        if (b->instance)
+            object_mark(&in->heap, &b->instance->o);
+        if (b->step)
+            object_mark(&in->heap, &b->step->o);
+        if (b->target)
+            graph_mark(g, b->target->node);
+        for (int i = 0; i < b->updates.n; i++)
+            graph_mark(g, b->updates.at[i].value);
     }
     heap_mark_insides(&in->heap, g);
     int kept = 0;
@@ -113,7 +124,8 @@ void interp_collect_if_due(struct interp *in) {
 }
 
 bool interp_polled_stop(struct interp *in, struct span at) {
-    if (!in->o.interrupted || !*in->o.interrupted) return false;
+    if (!in->o.interrupted || !*in->o.interrupted)
+        return false;
     if (!in->stopped) {
         in->stopped = true;
         diag_error(in->o.diags, E_INTERRUPTED, at, "interrupted here");
@@ -126,20 +138,26 @@ bool interp_polled_stop(struct interp *in, struct span at) {
 /* Calls of the script nest on the C stack: they may use what the system gives this thread, less a reserve. */
 static const char *find_stack_limit(void) {
     enum { RESERVE_BYTES = 512 << 10, MOST_BYTES = 64 << 20, LEAST_BYTES = 1 << 20 };
-    char here;
     struct rlimit limit;
     size_t bytes = LEAST_BYTES;
-    if (!getrlimit(RLIMIT_STACK, &limit)) bytes = limit.rlim_cur < MOST_BYTES ? limit.rlim_cur : MOST_BYTES;
-    if (bytes <= 2 * RESERVE_BYTES) return NULL;
-    return (const char *)((uintptr_t)&here - (bytes - RESERVE_BYTES));
+    if (!getrlimit(RLIMIT_STACK, &limit))
+        bytes = limit.rlim_cur < MOST_BYTES ? limit.rlim_cur : MOST_BYTES;
+    if (bytes <= 2 * RESERVE_BYTES)
+        return NULL;
+    return (const char *)((uintptr_t)__builtin_frame_address(0) - (bytes - RESERVE_BYTES));
 }
 
 struct interp *interp_new(const struct interp_options *o) {
     struct interp *in = calloc(1, sizeof *in);
-    if (!in) return NULL;
+    if (!in)
+        return NULL;
     in->o = *o;
     in->build = (struct build){
-        .graph = o->graph, .ops = o->ops, .symbols = o->symbols, .names = o->names, .arena = o->arena,
+        .graph = o->graph,
+        .ops = o->ops,
+        .symbols = o->symbols,
+        .names = o->names,
+        .arena = o->arena,
         .diags = o->diags,
     };
     in->stack_limit = find_stack_limit();
@@ -154,8 +172,10 @@ struct interp *interp_new(const struct interp_options *o) {
 }
 
 void interp_free(struct interp *in) {
-    if (!in) return;
-    for (int i = 0; i < in->variables.n; i++) tensor_unref(in->variables.at[i]->value);
+    if (!in)
+        return;
+    for (int i = 0; i < in->variables.n; i++)
+        tensor_unref(in->variables.at[i]->value);
     heap_free(&in->heap);
     free(in->roots.at);
     free(in->prefix.at);
@@ -169,9 +189,12 @@ static void poison_targets(struct interp *in, struct scope *s, const struct ast 
     switch (stmt->kind) {
     case AST_ASSIGN:
         for (int i = 0; i < stmt->n_kids - 1; i++)
-            if (stmt->kids[i]->kind == AST_NAME) scope_set(&in->heap, s, stmt->kids[i]->text, V_POISON);
+            if (stmt->kids[i]->kind == AST_NAME)
+                scope_set(&in->heap, s, stmt->kids[i]->text, V_POISON);
         break;
-    case AST_ROLE: scope_set(&in->heap, s, stmt->kids[0]->text, V_POISON); break;
+    case AST_ROLE:
+        scope_set(&in->heap, s, stmt->kids[0]->text, V_POISON);
+        break;
     case AST_FOR:
         if (stmt->kids[0]->kind == AST_NAME && !scope_find_own(s, stmt->kids[0]->text))
             scope_set(&in->heap, s, stmt->kids[0]->text, V_POISON);
@@ -186,9 +209,11 @@ static void poison_targets(struct interp *in, struct scope *s, const struct ast 
     case AST_TRANSFORM_DEF:
     case AST_STATE:
     case AST_SETTING:
-        if (stmt->text) scope_set(&in->heap, s, stmt->text, V_POISON);
+        if (stmt->text)
+            scope_set(&in->heap, s, stmt->text, V_POISON);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -209,8 +234,10 @@ static bool run_top_level(struct interp *in, struct scope *s, const struct ast *
     in->flow = FLOW_NONE;
     interp_collect_if_due(in);
     bool ok = eval_stmt(in, s, stmt, last);
-    if (!ok && in->flow != FLOW_ERROR) report_stray_flow(in, stmt);
-    if (!ok) poison_targets(in, s, stmt);
+    if (!ok && in->flow != FLOW_ERROR)
+        report_stray_flow(in, stmt);
+    if (!ok)
+        poison_targets(in, s, stmt);
     in->flow = FLOW_NONE;
     return ok;
 }
@@ -234,12 +261,17 @@ bool interp_echo(struct interp *in, const struct ast *script) {
         const struct ast *stmt = script->kids[i];
         struct value last = V_NONE;
         ok = run_top_level(in, in->globals, stmt, &last);
-        bool shown = stmt->kind < AST_PARAMS || stmt->kind == AST_ASSIGN || stmt->kind == AST_PLACEHOLDER;
+        bool shown =
+            stmt->kind < AST_PARAMS || stmt->kind == AST_ASSIGN || stmt->kind == AST_PLACEHOLDER;
         if (ok && shown && stmt->kind != AST_FN && last.kind != VALUE_NONE) {
-            const char *name = stmt->kind == AST_ASSIGN && stmt->n_kids == 2 ? stmt->kids[0]->text : NULL;
-            if (name && last.kind == VALUE_TENSOR) fprintf(in->o.out, "%s: ", name);
-            else if (stmt->kind == AST_PLACEHOLDER) fprintf(in->o.out, "%s: ", stmt->text);
-            if (!name || last.kind == VALUE_TENSOR) print_value(in, in->o.out, last, false), fputc('\n', in->o.out);
+            const char *name =
+                stmt->kind == AST_ASSIGN && stmt->n_kids == 2 ? stmt->kids[0]->text : NULL;
+            if (name && last.kind == VALUE_TENSOR)
+                fprintf(in->o.out, "%s: ", name);
+            else if (stmt->kind == AST_PLACEHOLDER)
+                fprintf(in->o.out, "%s: ", stmt->text);
+            if (!name || last.kind == VALUE_TENSOR)
+                print_value(in, in->o.out, last, false), fputc('\n', in->o.out);
         }
     }
     in->failed = false;
@@ -247,19 +279,26 @@ bool interp_echo(struct interp *in, const struct ast *script) {
 }
 
 uint64_t interp_seed(const struct interp *in) { return in->o.seed; }
-struct node *interp_training_node(struct interp *in) { return in->training; }
+struct node *interp_training_node(struct interp *in) {
+    return in->training;
+}
 int interp_n_variables(const struct interp *in) { return in->variables.n; }
-struct variable *interp_variable(const struct interp *in, int i) { return in->variables.at[i]; }
+struct variable *interp_variable(const struct interp *in, int i) {
+    return in->variables.at[i];
+}
 
 int settings_list(struct arena *a, const struct sources *sources, const struct ast *script,
                   struct setting_info **out) {
     ARRAY(struct setting_info) list = {0};
     for (int i = 0; i < script->n_kids; i++) {
         const struct ast *e = script->kids[i];
-        if (e->kind != AST_SETTING) continue;
+        if (e->kind != AST_SETTING)
+            continue;
         struct span text = e->kids[0]->span;
         struct setting_info info = {
-            .name = e->text, .doc = e->doc, .at = e->name_at,
+            .name = e->text,
+            .doc = e->doc,
+            .at = e->name_at,
             .default_text = arena_strndup(a, source_text(sources, text), text.length),
         };
         array_push(a, &list, info);

@@ -28,39 +28,58 @@ struct body {
     /* An optimizer's: which variable, what was assigned. */
     struct step_object *step;
     struct variable *target;
-    ARRAY(struct update { struct variable *variable; const char *name; struct node *value; struct span at; }) updates;
+    ARRAY(struct update {
+        struct variable *variable;
+        const char *name;
+        struct node *value;
+        struct span at;
+    })
+    updates;
 };
 
 struct interp {
     struct interp_options o;
-    struct arena arena;   /* of the interpreter: origins, paths, variables */
+    struct arena arena; /* of the interpreter: origins, paths, variables */
     struct heap heap;
-    struct build build;   /* appends to the session's graph */
+    struct build build; /* appends to the session's graph */
     struct scope *library, *globals;
     struct node *training;
     const struct origin *caller; /* of the function body under way; NULL at top level */
     enum flow flow;
     struct value returned;
-    bool in_library;      /* the code under way is the library's */
-    bool failed;          /* an error was reported: walk on, but run nothing */
-    bool stopped;         /* interrupted, or out of the error limit: walk no further */
+    bool in_library;         /* the code under way is the library's */
+    bool failed;             /* an error was reported: walk on, but run nothing */
+    bool stopped;            /* interrupted, or out of the error limit: walk no further */
     const char *stack_limit; /* the C stack may not grow below this address */
     struct body *body;
-    ARRAY(struct value) roots; /* what expressions under way have made */
+    ARRAY(struct value) roots;  /* what expressions under way have made */
     ARRAY(const char *) prefix; /* path context, outermost first */
     ARRAY(struct variable *) variables;
     size_t collect_at_bytes;
-    struct origin_table { struct origin **slots; uint32_t n, cap; } origins;
-    struct path_table { struct path_entry *slots; uint32_t n, cap; } paths;
+    struct origin_table {
+        struct origin **slots;
+        uint32_t n, cap;
+    } origins;
+    struct path_table {
+        struct path_entry *slots;
+        uint32_t n, cap;
+    } paths;
     const char *s_hole, *s_feed; /* interned words */
 };
 
-struct arg { struct value value; struct span at; };
+struct arg {
+    struct value value;
+    struct span at;
+};
 struct args {
-    int n;                  /* positional */
+    int n; /* positional */
     struct arg at[MAX_ARGS];
     int n_named;
-    struct named_arg { const char *name; struct value value; struct span at, name_at; } named[MAX_ARGS];
+    struct named_arg {
+        const char *name;
+        struct value value;
+        struct span at, name_at;
+    } named[MAX_ARGS];
     struct scope *scope;    /* the caller's: where fed names are looked up */
     struct span call;       /* the whole call expression */
     const struct ast *site; /* identifies the call */
@@ -87,8 +106,8 @@ bool interp_polled_stop(struct interp *in, struct span at); /* true: interrupted
 bool eval_expr(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool eval_expr_inside(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth);
-bool eval_binary(struct interp *in, const char *op, struct value a, struct value b, struct span at_a,
-                 struct span at_b, struct span whole, struct value *out);
+bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
+                 struct span at_a, struct span at_b, struct span whole, struct value *out);
 bool eval_string_parts(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool make_function(struct interp *in, struct scope *s, const struct ast *e, enum function_form form,
                    struct value *out);
@@ -99,8 +118,9 @@ bool eval_block(struct interp *in, struct scope *s, const struct ast *block, str
 bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
 bool eval_type(struct interp *in, struct scope *s, const struct ast *type, enum dtype *dtype,
                struct shape *shape);
-struct variable *declare_variable(struct interp *in, const char *own_name, struct span at, enum dtype t,
-                                  const struct shape *shape, struct node *initial, bool trainable);
+struct variable *declare_variable(struct interp *in, const char *own_name, struct span at,
+                                  enum dtype t, const struct shape *shape, struct node *initial,
+                                  bool trainable);
 
 /* call.c, bind.c */
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a);
@@ -118,21 +138,23 @@ bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct v
 bool eval_compose(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool has_hole(const struct ast *e);
 /* f(a, b) with x put before its arguments: what `x |> f(a, b)` means when f is a function or an op. */
-bool call_first(struct interp *in, struct scope *s, const struct ast *call, struct value f, struct arg x,
-                struct value *out);
+bool call_first(struct interp *in, struct scope *s, const struct ast *call, struct value f,
+                struct arg x, struct value *out);
 bool call_chain(struct interp *in, struct chain *c, struct args *a, struct value *out);
 
 /* define.c */
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out);
 bool apply_instance(struct interp *in, struct instance *i, struct args *a, struct value *out);
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out);
-bool method_minimize(struct interp *in, const struct value *self, struct args *a, struct value *out);
+bool method_minimize(struct interp *in, const struct value *self, struct args *a,
+                     struct value *out);
 struct variable *body_find_variable(struct interp *in, const char *name);
 bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt);
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt);
 
 /* ops.c */
-bool to_node(struct interp *in, struct value v, struct span at, int dtype, struct node **out); /* dtype: enum dtype or -1 */
+bool to_node(struct interp *in, struct value v, struct span at, int dtype,
+             struct node **out); /* dtype: enum dtype or -1 */
 bool is_tensor_like(struct value v);
 bool call_op(struct interp *in, const struct op *op, struct args *a, struct value *out);
 bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
@@ -140,31 +162,36 @@ bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, str
 bool to_shape(struct interp *in, struct value v, struct span at, struct shape *out);
 bool to_dim(struct interp *in, struct value v, struct span at, struct dim *out);
 struct value dim_value(struct dim d);
-bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object, struct value *out);
-struct tensor *list_tensor(struct interp *in, struct value v, struct span at, int dtype); /* NULL: reported */
+bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object,
+                  struct value *out);
+struct tensor *list_tensor(struct interp *in, struct value v, struct span at,
+                           int dtype); /* NULL: reported */
 
 /* paths.c */
 void prefix_push(struct interp *in, const char *component);
 void prefix_push_index(struct interp *in, int i);
 void prefix_pop(struct interp *in);
 const char *path_join(struct interp *in, const char *own);
-const char *path_claim(struct interp *in, const char *wanted);   /* unique: appends _2, _3.. */
+const char *path_claim(struct interp *in, const char *wanted); /* unique: appends _2, _3.. */
 void path_release(struct interp *in, const char *path);
 /* The path of a draw: unique to the node (same op, inputs and settings again give the same path). */
 struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
                           const struct attr *attr, const struct span *at);
-void name_value(struct interp *in, struct value v, const char *path); /* a binding names what was made for it */
+void name_value(struct interp *in, struct value v,
+                const char *path); /* a binding names what was made for it */
 
 /* methods.c */
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out);
 /* Runs a demand for values; results become arrays. words: for messages. */
-bool demand_values(struct interp *in, struct node **nodes, int n, struct args *feeds, int first_feed,
-                   const char *words, struct value *out);
-bool demand_one(struct interp *in, struct value v, struct span at, struct tensor **out); /* a new reference */
+bool demand_values(struct interp *in, struct node **nodes, int n, struct args *feeds,
+                   int first_feed, const char *words, struct value *out);
+bool demand_one(struct interp *in, struct value v, struct span at,
+                struct tensor **out); /* a new reference */
 
 /* builtins.c */
 void builtins_define(struct interp *in, struct scope *s);
-bool builtin_method(struct interp *in, struct value self, const char *name, struct value *out); /* false: no such method */
+bool builtin_method(struct interp *in, struct value self, const char *name,
+                    struct value *out); /* false: no such method */
 
 /* print.c */
 void print_value(struct interp *in, FILE *out, struct value v, bool nested);

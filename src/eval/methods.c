@@ -6,17 +6,23 @@
 static bool tensor_field(struct interp *in, struct value v, const char *field, struct value *out) {
     struct shape shape = v.kind == VALUE_TENSOR ? v.node->shape : tensor_shape(v.array->tensor);
     if (!strcmp(field, "dtype")) {
-        *out = (struct value){.kind = VALUE_DTYPE, .dtype = v.kind == VALUE_TENSOR ? v.node->dtype : v.array->tensor->dtype};
+        *out = (struct value){.kind = VALUE_DTYPE,
+                              .dtype =
+                                  v.kind == VALUE_TENSOR ? v.node->dtype : v.array->tensor->dtype};
     } else if (!strcmp(field, "rank")) {
         *out = V_INT(shape.rank);
     } else if (!strcmp(field, "shape")) {
         *out = value_list(&in->heap, shape.rank);
-        for (int i = 0; i < shape.rank; i++) out->list->at[i] = dim_value(shape.d[i]);
+        for (int i = 0; i < shape.rank; i++)
+            out->list->at[i] = dim_value(shape.d[i]);
     } else if (!strcmp(field, "name") && v.kind == VALUE_TENSOR) {
         const char *name = v.node->op->id == OP_variable ? v.node->variable->path : v.node->name;
-        if (!name) *out = V_NONE;
-        else *out = value_string(&in->heap, name, strlen(name));
-    } else return false;
+        if (!name)
+            *out = V_NONE;
+        else
+            *out = value_string(&in->heap, name, strlen(name));
+    } else
+        return false;
     return true;
 }
 
@@ -32,7 +38,8 @@ static bool dataset_field(struct interp *in, struct value v, const char *field, 
     }
     int i = dataset_find_field(d, field);
     struct tensor *values = i < 0 ? NULL : dataset_field_values(d, i);
-    if (values) *out = value_array(&in->heap, tensor_view(values, values->rank, values->dim));
+    if (values)
+        *out = value_array(&in->heap, tensor_view(values, values->rank, values->dim));
     return values != NULL;
 }
 
@@ -40,18 +47,23 @@ static bool plain_field(struct interp *in, struct value v, const char *field, st
     const struct value *f;
     switch (v.kind) {
     case VALUE_TENSOR:
-    case VALUE_ARRAY: return tensor_field(in, v, field, out);
-    case VALUE_DATASET: return dataset_field(in, v, field, out);
+    case VALUE_ARRAY:
+        return tensor_field(in, v, field, out);
+    case VALUE_DATASET:
+        return dataset_field(in, v, field, out);
     case VALUE_RECORD:
         f = record_get(v.record, field);
-        if (f) *out = *f;
+        if (f)
+            *out = *f;
         return f != NULL;
     case VALUE_LIST:
     case VALUE_STRING:
-        if (strcmp(field, "length")) return false;
+        if (strcmp(field, "length"))
+            return false;
         *out = V_INT(v.kind == VALUE_LIST ? v.list->n : (int64_t)v.string->n);
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -61,21 +73,29 @@ static int field_names(struct value v, const char **names, int max) {
     static const char *const tensor[] = {"shape", "dtype", "rank", "name", "eval"};
     static const char *const dataset[] = {"length", "name", "next_batch"};
     if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
-        for (int i = 0; i < 5 && n < max; i++) names[n++] = tensor[i];
+        for (int i = 0; i < 5 && n < max; i++)
+            names[n++] = tensor[i];
     if (v.kind == VALUE_DATASET) {
-        for (int i = 0; i < 3 && n < max; i++) names[n++] = dataset[i];
-        for (int i = 0; i < v.dataset->dataset->n_fields && n < max; i++) names[n++] = v.dataset->dataset->fields[i].name;
+        for (int i = 0; i < 3 && n < max; i++)
+            names[n++] = dataset[i];
+        for (int i = 0; i < v.dataset->dataset->n_fields && n < max; i++)
+            names[n++] = v.dataset->dataset->fields[i].name;
     }
     if (v.kind == VALUE_RECORD)
-        for (int i = 0; i < v.record->n && n < max; i++) names[n++] = v.record->name[i];
-    if (v.kind == VALUE_STEP && n < max) names[n++] = "run";
-    if (v.kind == VALUE_INSTANCE && n < max) names[n++] = "minimize";
-    if ((v.kind == VALUE_LIST || v.kind == VALUE_STRING) && n < max) names[n++] = "length";
+        for (int i = 0; i < v.record->n && n < max; i++)
+            names[n++] = v.record->name[i];
+    if (v.kind == VALUE_STEP && n < max)
+        names[n++] = "run";
+    if (v.kind == VALUE_INSTANCE && n < max)
+        names[n++] = "minimize";
+    if ((v.kind == VALUE_LIST || v.kind == VALUE_STRING) && n < max)
+        names[n++] = "length";
     return n;
 }
 
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out) {
-    if (object.kind == VALUE_POISON) return in->flow = FLOW_ERROR, false;
+    if (object.kind == VALUE_POISON)
+        return in->flow = FLOW_ERROR, false;
     if (plain_field(in, object, e->text, out) || builtin_method(in, object, e->text, out)) {
         root_push(in, *out);
         return true;
@@ -84,77 +104,106 @@ bool get_field(struct interp *in, struct value object, const struct ast *e, stru
     int n = field_names(object, names, 64);
     char text[128];
     describe_value(in, object, text, sizeof text);
-    struct diag *d = diag_error(in->o.diags, E_UNKNOWN_FIELD, e->name_at, "%s has no field `%s`", text, e->text);
+    struct diag *d =
+        diag_error(in->o.diags, E_UNKNOWN_FIELD, e->name_at, "%s has no field `%s`", text, e->text);
     const char *near = nearest_name(e->text, names, n);
-    if (near) diag_help(d, "did you mean `.%s`?", near);
+    if (near)
+        diag_help(d, "did you mean `.%s`?", near);
     return interp_fail(in, d);
 }
 
 /* A fed value as a tensor of the fed node's dtype: a new reference. */
-static bool feed_tensor(struct interp *in, struct value v, struct span at, const struct node *target, const char *name, struct tensor **out) {
+static bool feed_tensor(struct interp *in, struct value v, struct span at,
+                        const struct node *target, const char *name, struct tensor **out) {
     if (v.kind == VALUE_TENSOR) {
-        if (!demand_one(in, v, at, out)) return false;
+        if (!demand_one(in, v, at, out))
+            return false;
     } else if (v.kind == VALUE_ARRAY) {
         *out = tensor_ref(v.array->tensor);
     } else if (is_tensor_like(v)) {
         *out = list_tensor(in, v, at, (int)target->dtype);
         return *out != NULL;
-    } else return fail_at(in, E_FEED, at, "`%s` cannot be fed with %s", name, value_kind_words(v.kind));
-    if ((*out)->dtype == target->dtype) return true;
-    struct diag *d = diag_error(in->o.diags, E_FEED, at, "`%s` is %s, but is fed with %s", name, dtype_name(target->dtype), dtype_name((*out)->dtype));
+    } else
+        return fail_at(in, E_FEED, at, "`%s` cannot be fed with %s", name,
+                       value_kind_words(v.kind));
+    if ((*out)->dtype == target->dtype)
+        return true;
+    struct diag *d = diag_error(in->o.diags, E_FEED, at, "`%s` is %s, but is fed with %s", name,
+                                dtype_name(target->dtype), dtype_name((*out)->dtype));
     diag_help(d, "convert it: cast(..., %s)", dtype_name(target->dtype));
     tensor_unref(*out);
     return interp_fail(in, d);
 }
 
-struct feeds { ARRAY(struct node *) node; ARRAY(struct tensor *) value; };
+struct feeds {
+    ARRAY(struct node *) node;
+    ARRAY(struct tensor *) value;
+};
 
-static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, struct value target, struct value v, struct span at, struct span name_at, const char *name) {
+static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, struct value target,
+                     struct value v, struct span at, struct span name_at, const char *name) {
     struct tensor *t;
     if (target.kind != VALUE_TENSOR) {
         char text[128];
         describe_value(in, target, text, sizeof text);
         return fail_at(in, E_FEED, name_at, "only a tensor can be fed, but `%s` is %s", name, text);
     }
-    if (target.node->op->id == OP_constant) return fail_at(in, E_FEED, name_at, "`%s` is a constant: it cannot be fed", name);
+    if (target.node->op->id == OP_constant)
+        return fail_at(in, E_FEED, name_at, "`%s` is a constant: it cannot be fed", name);
     for (int i = 0; i < f->node.n; i++)
-        if (f->node.at[i] == target.node) return fail_at(in, E_FEED, name_at, "`%s` is fed twice", name);
-    if (!feed_tensor(in, v, at, target.node, name, &t)) return false;
+        if (f->node.at[i] == target.node)
+            return fail_at(in, E_FEED, name_at, "`%s` is fed twice", name);
+    if (!feed_tensor(in, v, at, target.node, name, &t))
+        return false;
     array_push(scratch, &f->node, target.node);
     array_push(scratch, &f->value, t);
     return true;
 }
 
-static bool feed_by_name(struct interp *in, struct arena *scratch, struct feeds *f, struct scope *s, const char *name, struct value v, struct span at, struct span name_at) {
+static bool feed_by_name(struct interp *in, struct arena *scratch, struct feeds *f, struct scope *s,
+                         const char *name, struct value v, struct span at, struct span name_at) {
     const struct value *target = s ? scope_find(s, name) : NULL;
-    if (target && target->kind == VALUE_POISON) return in->flow = FLOW_ERROR, false;
-    if (target) return add_feed(in, scratch, f, *target, v, at, name_at, name);
+    if (target && target->kind == VALUE_POISON)
+        return in->flow = FLOW_ERROR, false;
+    if (target)
+        return add_feed(in, scratch, f, *target, v, at, name_at, name);
     report_unknown_name(in, s, name, name_at);
     return false;
 }
 
-static bool feed_list(struct interp *in, struct arena *scratch, struct feeds *f, const struct named_arg *n) {
+static bool feed_list(struct interp *in, struct arena *scratch, struct feeds *f,
+                      const struct named_arg *n) {
     bool pairs = n->value.kind == VALUE_LIST;
     for (int i = 0; pairs && i < n->value.list->n; i++) {
         struct value pair = n->value.list->at[i];
         pairs = pair.kind == VALUE_LIST && pair.list->n == 2;
-        if (pairs && !add_feed(in, scratch, f, pair.list->at[0], pair.list->at[1], n->at, n->at, "the tensor")) return false;
+        if (pairs && !add_feed(in, scratch, f, pair.list->at[0], pair.list->at[1], n->at, n->at,
+                               "the tensor"))
+            return false;
     }
-    return pairs ? true : fail_at(in, E_FEED, n->at, "`feed` is a list of pairs: feed=[[tensor, value]]");
+    return pairs ? true
+                 : fail_at(in, E_FEED, n->at, "`feed` is a list of pairs: feed=[[tensor, value]]");
 }
 
-static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds *f, struct args *a, int first) {
+static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds *f, struct args *a,
+                         int first) {
     for (int i = first; i < a->n; i++) {
         struct value v = a->at[i].value;
-        if (v.kind != VALUE_RECORD) return fail_at(in, E_FEED, a->at[i].at, "feeds are given by name, or as a record: name=value");
+        if (v.kind != VALUE_RECORD)
+            return fail_at(in, E_FEED, a->at[i].at,
+                           "feeds are given by name, or as a record: name=value");
         for (int k = 0; k < v.record->n; k++)
-            if (!feed_by_name(in, scratch, f, a->scope, v.record->name[k], v.record->at[k], a->at[i].at, a->at[i].at)) return false;
+            if (!feed_by_name(in, scratch, f, a->scope, v.record->name[k], v.record->at[k],
+                              a->at[i].at, a->at[i].at))
+                return false;
     }
     for (int i = 0; i < a->n_named; i++) {
         const struct named_arg *n = &a->named[i];
         bool ok = n->name == in->s_feed ? feed_list(in, scratch, f, n)
-                                        : feed_by_name(in, scratch, f, a->scope, n->name, n->value, n->at, n->name_at);
-        if (!ok) return false;
+                                        : feed_by_name(in, scratch, f, a->scope, n->name, n->value,
+                                                       n->at, n->name_at);
+        if (!ok)
+            return false;
     }
     return true;
 }
@@ -164,23 +213,33 @@ static bool run_request(struct interp *in, struct request *r, struct args *a, in
     struct feeds f = {0};
     bool ok = !a || gather_feeds(in, &scratch, &f, a, first_feed);
     r->fed = f.node.at, r->value = f.value.at, r->n_fed = f.node.n;
-    if (ok && in->failed) ok = false, in->flow = FLOW_ERROR; /* nothing is run after an error */
-    else if (ok && !in->o.host.run(in->o.host.context, r)) ok = interp_fail(in, NULL);
-    for (int i = 0; i < f.value.n; i++) tensor_unref(f.value.at[i]);
+    if (ok && in->failed)
+        ok = false, in->flow = FLOW_ERROR; /* nothing is run after an error */
+    else if (ok && !in->o.host.run(in->o.host.context, r))
+        ok = interp_fail(in, NULL);
+    for (int i = 0; i < f.value.n; i++)
+        tensor_unref(f.value.at[i]);
     arena_free(&scratch);
     return ok;
 }
 
-bool demand_values(struct interp *in, struct node **nodes, int n, struct args *feeds, int first_feed, const char *words, struct value *out) {
+bool demand_values(struct interp *in, struct node **nodes, int n, struct args *feeds,
+                   int first_feed, const char *words, struct value *out) {
     struct tensor *few[8], **result = few;
     struct arena scratch = {0};
-    if (n > 8) result = arena_array(&scratch, struct tensor *, n);
+    if (n > 8)
+        result = arena_array(&scratch, struct tensor *, n);
     struct request r = {
-        .kind = REQUEST_EVAL, .fetch = nodes, .n_fetch = n, .words = words, .result = result,
+        .kind = REQUEST_EVAL,
+        .fetch = nodes,
+        .n_fetch = n,
+        .words = words,
+        .result = result,
         .origin = interp_origin(in, feeds->call),
     };
     bool ok = run_request(in, &r, feeds, first_feed);
-    for (int i = 0; ok && i < n; i++) out[i] = value_array(&in->heap, result[i]), root_push(in, out[i]);
+    for (int i = 0; ok && i < n; i++)
+        out[i] = value_array(&in->heap, result[i]), root_push(in, out[i]);
     arena_free(&scratch);
     return ok;
 }
@@ -191,9 +250,14 @@ bool demand_one(struct interp *in, struct value v, struct span at, struct tensor
         *out = tensor_ref(v.array->tensor);
         return true;
     }
-    if (!to_node(in, v, at, -1, &n)) return false;
+    if (!to_node(in, v, at, -1, &n))
+        return false;
     struct request r = {
-        .kind = REQUEST_EVAL, .fetch = &n, .n_fetch = 1, .words = n->name ? n->name : "the value", .result = out,
+        .kind = REQUEST_EVAL,
+        .fetch = &n,
+        .n_fetch = 1,
+        .words = n->name ? n->name : "the value",
+        .result = out,
         .origin = interp_origin(in, at),
     };
     return run_request(in, &r, NULL, 0);
@@ -207,7 +271,8 @@ static const char *words(struct interp *in, const char *name, const char *method
 
 bool method_eval(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     struct node *n;
-    if (!to_node(in, *self, a->call, -1, &n)) return false;
+    if (!to_node(in, *self, a->call, -1, &n))
+        return false;
     return demand_values(in, &n, 1, a, 0, words(in, n->name, "eval"), out);
 }
 
@@ -218,9 +283,12 @@ bool builtin_eval(struct interp *in, const struct value *self, struct args *a, s
     int n = 0;
     (void)self;
     for (; n < a->n && a->at[n].value.kind != VALUE_RECORD; n++)
-        if (!to_node(in, a->at[n].value, a->at[n].at, -1, &nodes[n])) return false;
-    if (!n) return fail_at(in, E_MISSING_ARGUMENT, a->call, "eval needs at least one tensor");
-    if (!demand_values(in, nodes, n, a, n, "eval", results)) return false;
+        if (!to_node(in, a->at[n].value, a->at[n].at, -1, &nodes[n]))
+            return false;
+    if (!n)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call, "eval needs at least one tensor");
+    if (!demand_values(in, nodes, n, a, n, "eval", results))
+        return false;
     if (n == 1) {
         *out = results[0];
         return true;
@@ -234,28 +302,41 @@ bool builtin_eval(struct interp *in, const struct value *self, struct args *a, s
 bool method_run(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     struct step_object *step = self->step;
     *out = V_NONE;
-    if (!step->words) step->words = words(in, step->path, "run");
+    if (!step->words)
+        step->words = words(in, step->path, "run");
     struct request r = {
-        .kind = REQUEST_TRAIN, .effects = step->effects, .n_effects = step->n_effects, .training = true,
-        .step = step->n_done, .words = step->words, .origin = interp_origin(in, a->call),
+        .kind = REQUEST_TRAIN,
+        .effects = step->effects,
+        .n_effects = step->n_effects,
+        .training = true,
+        .step = step->n_done,
+        .words = step->words,
+        .origin = interp_origin(in, a->call),
     };
-    if (!run_request(in, &r, a, 0)) return false;
+    if (!run_request(in, &r, a, 0))
+        return false;
     step->n_done++;
     return true;
 }
 
-bool method_next_batch(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+bool method_next_batch(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
     struct dataset *d = self->dataset->dataset;
     struct tensor *fields[MAX_FIELDS];
     if (a->n != 1 || a->n_named || a->at[0].value.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, a->call, "next_batch takes the number of examples: next_batch(50)");
+        return fail_at(in, E_WRONG_KIND, a->call,
+                       "next_batch takes the number of examples: next_batch(50)");
     int64_t n = a->at[0].value.i;
-    if (in->failed) return in->flow = FLOW_ERROR, false;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
     if (!dataset_next_batch(d, n, fields))
-        return fail_at(in, E_OUT_OF_RANGE, a->at[0].at, "a batch of %lld cannot be drawn from %lld examples", (long long)n, (long long)d->length);
+        return fail_at(in, E_OUT_OF_RANGE, a->at[0].at,
+                       "a batch of %lld cannot be drawn from %lld examples", (long long)n,
+                       (long long)d->length);
     *out = value_record(&in->heap);
     root_push(in, *out);
     for (int i = 0; i < d->n_fields; i++)
-        record_set(&in->heap, out->record, intern(in, d->fields[i].name), value_array(&in->heap, fields[i]));
+        record_set(&in->heap, out->record, intern(in, d->fields[i].name),
+                   value_array(&in->heap, fields[i]));
     return true;
 }

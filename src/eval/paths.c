@@ -7,9 +7,15 @@
 #include "eval/interp.h"
 
 /* Paths in use. A path of a draw keeps its node, to give it again to the same expression. */
-struct path_entry { const char *path; struct node *draw; bool used; };
+struct path_entry {
+    const char *path;
+    struct node *draw;
+    bool used;
+};
 
-void prefix_push(struct interp *in, const char *component) { array_push(NULL, &in->prefix, component); }
+void prefix_push(struct interp *in, const char *component) {
+    array_push(NULL, &in->prefix, component);
+}
 
 void prefix_push_index(struct interp *in, int i) {
     char text[16];
@@ -26,8 +32,10 @@ const char *path_join(struct interp *in, const char *own) {
     for (int i = 0; i <= in->prefix.n; i++) {
         const char *part = i < in->prefix.n ? in->prefix.at[i] : own;
         size_t length = strlen(part);
-        if (!length || n + length + 2 > sizeof text) continue;
-        if (n) text[n++] = '/';
+        if (!length || n + length + 2 > sizeof text)
+            continue;
+        if (n)
+            text[n++] = '/';
         memcpy(text + n, part, length);
         n += length;
     }
@@ -41,19 +49,23 @@ static struct path_entry *find(struct interp *in, const char *path) {
         t->cap = old.cap ? 2 * old.cap : 64;
         t->slots = arena_array(&in->arena, struct path_entry, t->cap);
         for (uint32_t i = 0; i < old.cap; i++)
-            if (old.slots[i].path) *find(in, old.slots[i].path) = old.slots[i];
+            if (old.slots[i].path)
+                *find(in, old.slots[i].path) = old.slots[i];
         t->n = old.n;
     }
     size_t i = ((uintptr_t)path >> 3) * 0x9E3779B97F4A7C15u >> 32;
-    while (t->slots[i & (t->cap - 1)].path && t->slots[i & (t->cap - 1)].path != path) i++;
+    while (t->slots[i & (t->cap - 1)].path && t->slots[i & (t->cap - 1)].path != path)
+        i++;
     struct path_entry *e = &t->slots[i & (t->cap - 1)];
-    if (!e->path) e->path = path, t->n++;
+    if (!e->path)
+        e->path = path, t->n++;
     return e;
 }
 
 static const char *numbered(struct interp *in, const char *path, int k) {
     char text[MAX_PATH + 16];
-    if (k == 1) return path;
+    if (k == 1)
+        return path;
     int n = snprintf(text, sizeof text, "%s_%d", path, k);
     return intern_text(in->o.names, text, (size_t)n);
 }
@@ -61,7 +73,8 @@ static const char *numbered(struct interp *in, const char *path, int k) {
 const char *path_claim(struct interp *in, const char *wanted) {
     for (int k = 1;; k++) {
         struct path_entry *e = find(in, numbered(in, wanted, k));
-        if (e->used) continue;
+        if (e->used)
+            continue;
         e->used = true;
         return e->path;
     }
@@ -73,10 +86,13 @@ void path_release(struct interp *in, const char *path) {
     e->draw = NULL;
 }
 
-static bool same_draw(const struct node *a, const struct op *op, struct node **inputs, int n_in, const struct node *b) {
-    if (a->op != op || a->n_in != n_in) return false;
+static bool same_draw(const struct node *a, const struct op *op, struct node **inputs, int n_in,
+                      const struct node *b) {
+    if (a->op != op || a->n_in != n_in)
+        return false;
     for (int i = 0; i < n_in; i++)
-        if (a->in[i] != inputs[i]) return false;
+        if (a->in[i] != inputs[i])
+            return false;
     return b == a;
 }
 
@@ -87,21 +103,25 @@ struct node *build_random(struct interp *in, const struct op *op, struct node **
     const char *wanted = path_join(in, op->name);
     for (int k = 1;; k++) {
         struct path_entry *e = find(in, numbered(in, wanted, k));
-        if (e->used && (!e->draw || e->draw->origin != in->build.origin)) continue;
+        if (e->used && (!e->draw || e->draw->origin != in->build.origin))
+            continue;
         const char *path = e->path;
         struct node *n = build_op(&in->build, op->id, inputs, n_in, attr, at, path);
-        if (!n) return NULL;
+        if (!n)
+            return NULL;
         e = find(in, path);
         if (!e->used) {
             e->used = true, e->draw = n;
             return n;
         }
-        if (same_draw(e->draw, op, inputs, n_in, n)) return n;
+        if (same_draw(e->draw, op, inputs, n_in, n))
+            return n;
     }
 }
 
 static void rename_instance(struct interp *in, struct instance *i, const char *path) {
-    if (!i->provisional) return;
+    if (!i->provisional)
+        return;
     path_release(in, i->path);
     i->path = path_claim(in, path);
     i->provisional = false;
@@ -110,7 +130,9 @@ static void rename_instance(struct interp *in, struct instance *i, const char *p
 /* Only what was made by the binding's own right side takes its name: W = weight_variable([3]) names the variable W, V = W leaves it. */
 static void rename_variable(struct interp *in, struct variable *v, const char *path) {
     size_t n = strlen(path);
-    if (v->path == path || strncmp(v->path, path, n) || v->path[n] != '/' || strchr(v->path + n + 1, '/')) return;
+    if (v->path == path || strncmp(v->path, path, n) || v->path[n] != '/' ||
+        strchr(v->path + n + 1, '/'))
+        return;
     path_release(in, v->path);
     v->path = path_claim(in, path);
     v->node->name = v->path;
@@ -118,22 +140,29 @@ static void rename_variable(struct interp *in, struct variable *v, const char *p
 
 static const char *sub_path(struct interp *in, const char *path, const char *component, int i) {
     char text[MAX_PATH + 32];
-    int n = component ? snprintf(text, sizeof text, "%s/%s", path, component) : snprintf(text, sizeof text, "%s/%d", path, i);
+    int n = component ? snprintf(text, sizeof text, "%s/%s", path, component)
+                      : snprintf(text, sizeof text, "%s/%d", path, i);
     return intern_text(in->o.names, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 }
 
 void name_value(struct interp *in, struct value v, const char *path) {
     switch (v.kind) {
     case VALUE_TENSOR:
-        if (v.node->op->id == OP_variable) rename_variable(in, v.node->variable, path);
-        else if (!v.node->name && v.node->op->trait != OP_LEAF) v.node->name = path;
+        if (v.node->op->id == OP_variable)
+            rename_variable(in, v.node->variable, path);
+        else if (!v.node->name && v.node->op->trait != OP_LEAF)
+            v.node->name = path;
         break;
-    case VALUE_INSTANCE: rename_instance(in, v.instance, path); break;
+    case VALUE_INSTANCE:
+        rename_instance(in, v.instance, path);
+        break;
     case VALUE_STEP:
-        if (v.step->provisional) v.step->path = path, v.step->provisional = false;
+        if (v.step->provisional)
+            v.step->path = path, v.step->provisional = false;
         break;
     case VALUE_CHAIN:
-        for (int i = 0; i < v.chain->n; i++) name_value(in, v.chain->at[i], sub_path(in, path, NULL, i));
+        for (int i = 0; i < v.chain->n; i++)
+            name_value(in, v.chain->at[i], sub_path(in, path, NULL, i));
         break;
     case VALUE_LIST: /* instances only: tensors in a list are named by their own bindings */
         for (int i = 0; i < v.list->n; i++)
@@ -145,6 +174,7 @@ void name_value(struct interp *in, struct value v, const char *path) {
             if (v.record->at[i].kind == VALUE_INSTANCE || v.record->at[i].kind == VALUE_CHAIN)
                 name_value(in, v.record->at[i], sub_path(in, path, v.record->name[i], 0));
         break;
-    default: break;
+    default:
+        break;
     }
 }

@@ -10,21 +10,25 @@ static void print_number(FILE *out, double x) {
     char text[40];
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x || x != x) break;
+        if (strtod(text, NULL) == x || x != x)
+            break;
     }
     fputs(text, out);
 }
 
-static void print_items(struct interp *in, FILE *out, const struct value *at, const char *const *names, int n, const char *brackets) {
+static void print_items(struct interp *in, FILE *out, const struct value *at,
+                        const char *const *names, int n, const char *brackets) {
     enum { SHOWN = 100 };
     fputc(brackets[0], out);
     for (int i = 0; i < n; i++) {
-        if (i) fputs(", ", out);
+        if (i)
+            fputs(", ", out);
         if (i == SHOWN) {
             fprintf(out, "... %d more", n - i);
             break;
         }
-        if (names) fprintf(out, "%s: ", names[i]);
+        if (names)
+            fprintf(out, "%s: ", names[i]);
         print_value(in, out, at[i], true);
     }
     fputc(brackets[1], out);
@@ -32,52 +36,109 @@ static void print_items(struct interp *in, FILE *out, const struct value *at, co
 
 static void print_node(struct interp *in, FILE *out, const struct node *n) {
     char shape[SHAPE_TEXT];
-    fprintf(out, "%s%s  %s", dtype_name(n->dtype), n->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &n->shape) : "",
+    fprintf(out, "%s%s  %s", dtype_name(n->dtype),
+            n->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &n->shape) : "",
             n->op->name);
 }
 
 static void print_definition(FILE *out, const struct definition *d) {
-    static const struct { enum ast_kind kind; const char *word; } words[] = {
-        {AST_LAYER_DEF, "layer"}, {AST_LOSS_DEF, "loss"}, {AST_METRIC_DEF, "metric"}, {AST_OPTIMIZER_DEF, "optimizer"},
+    static const struct {
+        enum ast_kind kind;
+        const char *word;
+    } words[] = {
+        {AST_LAYER_DEF, "layer"},
+        {AST_LOSS_DEF, "loss"},
+        {AST_METRIC_DEF, "metric"},
+        {AST_OPTIMIZER_DEF, "optimizer"},
     };
     for (int i = 0; i < 4; i++)
-        if (words[i].kind == d->tree->kind) fprintf(out, "%s %s", words[i].word, d->tree->text);
+        if (words[i].kind == d->tree->kind)
+            fprintf(out, "%s %s", words[i].word, d->tree->text);
 }
 
 void print_value(struct interp *in, FILE *out, struct value v, bool nested) {
     char text[SHAPE_TEXT];
     switch (v.kind) {
-    case VALUE_NONE: fputs("none", out); break;
-    case VALUE_POISON: fputs("?", out); break;
-    case VALUE_BOOL: fputs(v.b ? "true" : "false", out); break;
-    case VALUE_INT: fprintf(out, "%" PRId64, v.i); break;
-    case VALUE_FLOAT: print_number(out, v.f); break;
-    case VALUE_DTYPE: fputs(dtype_name(v.dtype), out); break;
-    case VALUE_DIM: fputs(dim_print(text, sizeof text, in->o.symbols, v.dim), out); break;
-    case VALUE_OP: fprintf(out, "op %s", v.op->name); break;
-    case VALUE_BUILTIN: fprintf(out, "builtin %s", v.builtin->name); break;
-    case VALUE_TENSOR: print_node(in, out, v.node); break;
-    case VALUE_STRING:
-        if (nested) fputc('"', out);
-        fwrite(v.string->text, 1, v.string->n, out);
-        if (nested) fputc('"', out);
+    case VALUE_NONE:
+        fputs("none", out);
         break;
-    case VALUE_LIST: print_items(in, out, v.list->at, NULL, v.list->n, "[]"); break;
-    case VALUE_RECORD: print_items(in, out, v.record->at, v.record->name, v.record->n, "{}"); break;
-    case VALUE_RANGE: fprintf(out, "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")", v.range->first, v.range->end, v.range->step); break;
-    case VALUE_ARRAY: tensor_print(v.array->tensor, out); break;
-    case VALUE_FUNCTION: fprintf(out, "fn %s", v.function->tree->text && v.function->form == FUNCTION_PLAIN ? v.function->tree->text : "(..)"); break;
-    case VALUE_DEFINITION: print_definition(out, v.definition); break;
-    case VALUE_INSTANCE: fprintf(out, "%s %s", v.instance->definition->tree->text, v.instance->path); break;
+    case VALUE_POISON:
+        fputs("?", out);
+        break;
+    case VALUE_BOOL:
+        fputs(v.b ? "true" : "false", out);
+        break;
+    case VALUE_INT:
+        fprintf(out, "%" PRId64, v.i);
+        break;
+    case VALUE_FLOAT:
+        print_number(out, v.f);
+        break;
+    case VALUE_DTYPE:
+        fputs(dtype_name(v.dtype), out);
+        break;
+    case VALUE_DIM:
+        fputs(dim_print(text, sizeof text, in->o.symbols, v.dim), out);
+        break;
+    case VALUE_OP:
+        fprintf(out, "op %s", v.op->name);
+        break;
+    case VALUE_BUILTIN:
+        fprintf(out, "builtin %s", v.builtin->name);
+        break;
+    case VALUE_TENSOR:
+        print_node(in, out, v.node);
+        break;
+    case VALUE_STRING:
+        if (nested)
+            fputc('"', out);
+        fwrite(v.string->text, 1, v.string->n, out);
+        if (nested)
+            fputc('"', out);
+        break;
+    case VALUE_LIST:
+        print_items(in, out, v.list->at, NULL, v.list->n, "[]");
+        break;
+    case VALUE_RECORD:
+        print_items(in, out, v.record->at, v.record->name, v.record->n, "{}");
+        break;
+    case VALUE_RANGE:
+        fprintf(out, "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")", v.range->first, v.range->end,
+                v.range->step);
+        break;
+    case VALUE_ARRAY:
+        tensor_print(v.array->tensor, out);
+        break;
+    case VALUE_FUNCTION:
+        fprintf(out, "fn %s",
+                v.function->tree->text && v.function->form == FUNCTION_PLAIN
+                    ? v.function->tree->text
+                    : "(..)");
+        break;
+    case VALUE_DEFINITION:
+        print_definition(out, v.definition);
+        break;
+    case VALUE_INSTANCE:
+        fprintf(out, "%s %s", v.instance->definition->tree->text, v.instance->path);
+        break;
     case VALUE_CHAIN:
         for (int i = 0; i < v.chain->n; i++) {
-            if (i) fputs(" >> ", out);
+            if (i)
+                fputs(" >> ", out);
             print_value(in, out, v.chain->at[i], true);
         }
         break;
-    case VALUE_METHOD: fprintf(out, "method %s", v.method->builtin->name); break;
-    case VALUE_STEP: fprintf(out, "training step of %d variable%s", v.step->n_variables, v.step->n_variables == 1 ? "" : "s"); break;
-    case VALUE_DATASET: fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name, v.dataset->dataset->length); break;
+    case VALUE_METHOD:
+        fprintf(out, "method %s", v.method->builtin->name);
+        break;
+    case VALUE_STEP:
+        fprintf(out, "training step of %d variable%s", v.step->n_variables,
+                v.step->n_variables == 1 ? "" : "s");
+        break;
+    case VALUE_DATASET:
+        fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name,
+                v.dataset->dataset->length);
+        break;
     }
 }
 
@@ -85,62 +146,98 @@ void describe_value(struct interp *in, struct value v, char *buf, size_t n_buf) 
     char shape[SHAPE_TEXT];
     switch (v.kind) {
     case VALUE_TENSOR:
-        snprintf(buf, n_buf, "%s%s%s", v.node->shape.rank ? "" : "a scalar ", dtype_name(v.node->dtype),
-                 v.node->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &v.node->shape) : "");
+        snprintf(
+            buf, n_buf, "%s%s%s", v.node->shape.rank ? "" : "a scalar ", dtype_name(v.node->dtype),
+            v.node->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &v.node->shape)
+                               : "");
         return;
     case VALUE_ARRAY: {
         struct shape s = tensor_shape(v.array->tensor);
-        snprintf(buf, n_buf, "%s%s%s", s.rank ? "" : "a scalar ", dtype_name(v.array->tensor->dtype), s.rank ? shape_print(shape, sizeof shape, in->o.symbols, &s) : "");
+        snprintf(buf, n_buf, "%s%s%s", s.rank ? "" : "a scalar ",
+                 dtype_name(v.array->tensor->dtype),
+                 s.rank ? shape_print(shape, sizeof shape, in->o.symbols, &s) : "");
         return;
     }
-    case VALUE_INT: snprintf(buf, n_buf, "the number %" PRId64, v.i); return;
-    case VALUE_FLOAT: snprintf(buf, n_buf, "the number %g", v.f); return;
-    case VALUE_STRING: snprintf(buf, n_buf, "a string"); return;
+    case VALUE_INT:
+        snprintf(buf, n_buf, "the number %" PRId64, v.i);
+        return;
+    case VALUE_FLOAT:
+        snprintf(buf, n_buf, "the number %g", v.f);
+        return;
+    case VALUE_STRING:
+        snprintf(buf, n_buf, "a string");
+        return;
     case VALUE_DEFINITION: {
         bool optimizer = v.definition->tree->kind == AST_OPTIMIZER_DEF;
-        snprintf(buf, n_buf, "the %s definition %s", optimizer ? "optimizer" : "layer", v.definition->tree->text);
+        snprintf(buf, n_buf, "the %s definition %s", optimizer ? "optimizer" : "layer",
+                 v.definition->tree->text);
         return;
     }
-    case VALUE_INSTANCE: snprintf(buf, n_buf, "an instance of %s", v.instance->definition->tree->text); return;
-    case VALUE_DATASET: snprintf(buf, n_buf, "the data set %s", v.dataset->dataset->name); return;
-    default: snprintf(buf, n_buf, "%s", value_kind_words(v.kind)); return;
+    case VALUE_INSTANCE:
+        snprintf(buf, n_buf, "an instance of %s", v.instance->definition->tree->text);
+        return;
+    case VALUE_DATASET:
+        snprintf(buf, n_buf, "the data set %s", v.dataset->dataset->name);
+        return;
+    default:
+        snprintf(buf, n_buf, "%s", value_kind_words(v.kind));
+        return;
     }
 }
 
 /* [width][.precision][type], the types d g f e x s %: as in Python and C. */
-struct spec { bool left, zero; int width, precision; char type; };
+struct spec {
+    bool left, zero;
+    int width, precision;
+    char type;
+};
 
 static bool parse_spec(const char *text, struct spec *s) {
     *s = (struct spec){.precision = -1};
-    if (*text == '<' || *text == '>') s->left = *text++ == '<';
-    if (*text == '0') s->zero = true, text++;
-    while (*text >= '0' && *text <= '9' && s->width < 1000) s->width = 10 * s->width + (*text++ - '0');
+    if (*text == '<' || *text == '>')
+        s->left = *text++ == '<';
+    if (*text == '0')
+        s->zero = true, text++;
+    while (*text >= '0' && *text <= '9' && s->width < 1000)
+        s->width = 10 * s->width + (*text++ - '0');
     if (*text == '.') {
         s->precision = 0;
-        for (text++; *text >= '0' && *text <= '9' && s->precision < 1000; text++) s->precision = 10 * s->precision + (*text - '0');
+        for (text++; *text >= '0' && *text <= '9' && s->precision < 1000; text++)
+            s->precision = 10 * s->precision + (*text - '0');
     }
-    if (*text && strchr("dgfexs%", *text)) s->type = *text++;
+    if (*text && strchr("dgfexs%", *text))
+        s->type = *text++;
     return !*text && s->width < 1000 && s->precision < 1000;
 }
 
-static bool format_number(struct interp *in, double x, bool whole, int64_t i, const struct spec *s, struct span at, FILE *out) {
+static bool format_number(struct interp *in, double x, bool whole, int64_t i, const struct spec *s,
+                          struct span at, FILE *out) {
     char text[1400], number[1200];
     int precision = s->precision < 0 ? 6 : s->precision;
     if (s->type == 'd' || s->type == 'x') {
         if (!whole && (x != x || x < -0x1p63 || x >= 0x1p63 || x != (double)(int64_t)x))
-            return fail_at(in, E_WRONG_KIND, at, "the format `%c` is for whole numbers, but this is %g", s->type, x);
-        if (!whole) i = (int64_t)x;
+            return fail_at(in, E_WRONG_KIND, at,
+                           "the format `%c` is for whole numbers, but this is %g", s->type, x);
+        if (!whole)
+            i = (int64_t)x;
         snprintf(number, sizeof number, s->type == 'd' ? "%" PRId64 : "%" PRIx64, i);
-    } else if (s->type == '%') snprintf(number, sizeof number, "%.*f%%", precision, 100 * x);
-    else if (s->type == 'f') snprintf(number, sizeof number, "%.*f", precision, x);
-    else if (s->type == 'e') snprintf(number, sizeof number, "%.*e", precision, x);
-    else snprintf(number, sizeof number, "%.*g", precision ? precision : 1, x);
+    } else if (s->type == '%')
+        snprintf(number, sizeof number, "%.*f%%", precision, 100 * x);
+    else if (s->type == 'f')
+        snprintf(number, sizeof number, "%.*f", precision, x);
+    else if (s->type == 'e')
+        snprintf(number, sizeof number, "%.*e", precision, x);
+    else
+        snprintf(number, sizeof number, "%.*g", precision ? precision : 1, x);
     int width = s->width;
     if (s->zero && !s->left) {
         int sign = number[0] == '-', pad = width - (int)strlen(number);
-        snprintf(text, sizeof text, "%.*s%0*d%s", sign, number, pad > 0 ? pad : 0, 0, number + sign);
-        if (pad <= 0) snprintf(text, sizeof text, "%s", number);
-    } else snprintf(text, sizeof text, s->left ? "%-*s" : "%*s", width, number);
+        snprintf(text, sizeof text, "%.*s%0*d%s", sign, number, pad > 0 ? pad : 0, 0,
+                 number + sign);
+        if (pad <= 0)
+            snprintf(text, sizeof text, "%s", number);
+    } else
+        snprintf(text, sizeof text, s->left ? "%-*s" : "%*s", width, number);
     fputs(text, out);
     return true;
 }
@@ -149,7 +246,8 @@ static bool format_text(struct interp *in, struct value v, const struct spec *s,
     char *text = NULL;
     size_t n = 0;
     FILE *memory = open_memstream(&text, &n);
-    if (!memory) return false;
+    if (!memory)
+        return false;
     print_value(in, memory, v, false);
     fclose(memory);
     fprintf(out, s->left || v.kind == VALUE_STRING ? "%-*s" : "%*s", s->width, text);
@@ -157,7 +255,8 @@ static bool format_text(struct interp *in, struct value v, const struct spec *s,
     return true;
 }
 
-bool format_value(struct interp *in, struct value v, const char *format, struct span at, FILE *out) {
+bool format_value(struct interp *in, struct value v, const char *format, struct span at,
+                  FILE *out) {
     struct spec s = {.precision = -1};
     if (format && !parse_spec(format, &s)) {
         struct diag *d = diag_error(in->o.diags, E_BAD_LITERAL, at, "`%s` is no format", format);
@@ -166,21 +265,28 @@ bool format_value(struct interp *in, struct value v, const char *format, struct 
     }
     if (v.kind == VALUE_TENSOR) {
         struct tensor *t;
-        if (!demand_one(in, v, at, &t)) return false;
+        if (!demand_one(in, v, at, &t))
+            return false;
         v = value_array(&in->heap, t);
         root_push(in, v);
     }
     bool numeric = s.type && s.type != 's';
-    if (v.kind == VALUE_ARRAY && v.array->tensor->n_elements == 1 && (numeric || s.precision >= 0)) {
+    if (v.kind == VALUE_ARRAY && v.array->tensor->n_elements == 1 &&
+        (numeric || s.precision >= 0)) {
         const struct tensor *t = v.array->tensor;
         return format_number(in, tensor_get(t, 0), false, 0, &s, at, out);
     }
-    if (v.kind == VALUE_INT && (numeric || s.precision >= 0 || s.zero)) return format_number(in, (double)v.i, true, v.i, &(struct spec){s.left, s.zero, s.width, s.precision, s.type ? s.type : 'd'}, at, out);
-    if (v.kind == VALUE_FLOAT && (numeric || s.precision >= 0)) return format_number(in, v.f, false, 0, &s, at, out);
+    if (v.kind == VALUE_INT && (numeric || s.precision >= 0 || s.zero))
+        return format_number(
+            in, (double)v.i, true, v.i,
+            &(struct spec){s.left, s.zero, s.width, s.precision, s.type ? s.type : 'd'}, at, out);
+    if (v.kind == VALUE_FLOAT && (numeric || s.precision >= 0))
+        return format_number(in, v.f, false, 0, &s, at, out);
     if (numeric) {
         char text[128];
         describe_value(in, v, text, sizeof text);
-        return fail_at(in, E_WRONG_KIND, at, "the format `%s` is for numbers, but this is %s", format, text);
+        return fail_at(in, E_WRONG_KIND, at, "the format `%s` is for numbers, but this is %s",
+                       format, text);
     }
     return format_text(in, v, &s, out);
 }

@@ -8,21 +8,25 @@ bool eval_block(struct interp *in, struct scope *s, const struct ast *block, str
     *out = V_NONE;
     for (int i = 0; i < block->n_kids; i++) {
         int n_roots = in->roots.n;
-        if (i) interp_collect_if_due(in);
-        if (!eval_stmt(in, s, block->kids[i], out)) return false;
+        if (i)
+            interp_collect_if_due(in);
+        if (!eval_stmt(in, s, block->kids[i], out))
+            return false;
         in->roots.n = n_roots;
         root_push(in, *out);
     }
     return true;
 }
 
-static bool assign_target(struct interp *in, struct scope *s, const struct ast *target, struct value v) {
+static bool assign_target(struct interp *in, struct scope *s, const struct ast *target,
+                          struct value v) {
     name_value(in, v, path_join(in, target->text));
     scope_set(&in->heap, s, target->text, v);
     return true;
 }
 
-static bool eval_assign(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool eval_assign(struct interp *in, struct scope *s, const struct ast *stmt,
+                        struct value *out) {
     int n_targets = stmt->n_kids - 1;
     const struct ast *expr = stmt->kids[n_targets];
     if (n_targets == 1) {
@@ -31,11 +35,17 @@ static bool eval_assign(struct interp *in, struct scope *s, const struct ast *st
         prefix_pop(in);
         return ok && assign_target(in, s, stmt->kids[0], *out);
     }
-    if (!eval_expr(in, s, expr, out)) return false;
-    if (out->kind != VALUE_LIST) return fail_at(in, E_WRONG_KIND, expr->span, "%d names take a list apart, but this is %s", n_targets, value_kind_words(out->kind));
-    if (out->list->n != n_targets) return fail_at(in, E_WRONG_KIND, expr->span, "%d names for a list of %d elements", n_targets, out->list->n);
+    if (!eval_expr(in, s, expr, out))
+        return false;
+    if (out->kind != VALUE_LIST)
+        return fail_at(in, E_WRONG_KIND, expr->span, "%d names take a list apart, but this is %s",
+                       n_targets, value_kind_words(out->kind));
+    if (out->list->n != n_targets)
+        return fail_at(in, E_WRONG_KIND, expr->span, "%d names for a list of %d elements",
+                       n_targets, out->list->n);
     for (int i = 0; i < n_targets; i++)
-        if (!assign_target(in, s, stmt->kids[i], out->list->at[i])) return false;
+        if (!assign_target(in, s, stmt->kids[i], out->list->at[i]))
+            return false;
     return true;
 }
 
@@ -56,45 +66,69 @@ static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, st
     if (e->kind == AST_BINARY) { /* the names in it are declared by being here */
         struct dim part;
         for (int i = 0; i < 2; i++)
-            if (e->kids[i]->kind == AST_NAME && !eval_dim(in, s, e->kids[i], &part)) return false;
+            if (e->kids[i]->kind == AST_NAME && !eval_dim(in, s, e->kids[i], &part))
+                return false;
     }
-    if (!eval_expr(in, s, e, &v)) return false;
-    if (v.kind == VALUE_INT && v.i < 0) return fail_at(in, E_OUT_OF_RANGE, e->span, "a size cannot be %lld", (long long)v.i);
+    if (!eval_expr(in, s, e, &v))
+        return false;
+    if (v.kind == VALUE_INT && v.i < 0)
+        return fail_at(in, E_OUT_OF_RANGE, e->span, "a size cannot be %lld", (long long)v.i);
     return to_dim(in, v, e->span, out);
 }
 
-bool eval_type(struct interp *in, struct scope *s, const struct ast *type, enum dtype *dtype, struct shape *shape) {
+bool eval_type(struct interp *in, struct scope *s, const struct ast *type, enum dtype *dtype,
+               struct shape *shape) {
     memset(shape, 0, sizeof *shape);
     if (!dtype_parse(type->text, dtype)) {
-        static const char *const names[] = {"float", "float32", "float64", "int", "int32", "int64", "uint8", "bool"};
-        struct diag *d = diag_error(in->o.diags, E_DTYPE, type->name_at, "`%s` is no dtype", type->text);
+        static const char *const names[] = {"float", "float32", "float64", "int",
+                                            "int32", "int64",   "uint8",   "bool"};
+        struct diag *d =
+            diag_error(in->o.diags, E_DTYPE, type->name_at, "`%s` is no dtype", type->text);
         const char *near = nearest_name(type->text, names, 8);
-        if (near) diag_help(d, "did you mean `%s`?", near);
-        else diag_help(d, "dtypes: float, float64, int, int64, uint8, bool");
+        if (near)
+            diag_help(d, "did you mean `%s`?", near);
+        else
+            diag_help(d, "dtypes: float, float64, int, int64, uint8, bool");
         return interp_fail(in, d);
     }
-    if (type->n_kids > MAX_RANK) return fail_at(in, E_SHAPE, type->span, "a shape has at most %d axes", MAX_RANK);
+    if (type->n_kids > MAX_RANK)
+        return fail_at(in, E_SHAPE, type->span, "a shape has at most %d axes", MAX_RANK);
     for (int i = 0; i < type->n_kids; i++) {
-        if (type->kids[i]->kind == AST_DIM_REST) return fail_at(in, E_SHAPE, type->kids[i]->span, "`...` has no meaning in a declaration: give each axis a size, a name or `?`");
-        if (!eval_dim(in, s, type->kids[i], &shape->d[shape->rank++])) return false;
+        if (type->kids[i]->kind == AST_DIM_REST)
+            return fail_at(
+                in, E_SHAPE, type->kids[i]->span,
+                "`...` has no meaning in a declaration: give each axis a size, a name or `?`");
+        if (!eval_dim(in, s, type->kids[i], &shape->d[shape->rank++]))
+            return false;
     }
     return true;
 }
 
-static bool eval_placeholder(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool eval_placeholder(struct interp *in, struct scope *s, const struct ast *stmt,
+                             struct value *out) {
     enum dtype dtype;
     struct shape shape;
     struct node *fallback = NULL;
     struct value v;
-    if (!eval_type(in, s, stmt->kids[0], &dtype, &shape)) return false;
+    if (!eval_type(in, s, stmt->kids[0], &dtype, &shape))
+        return false;
     if (stmt->kids[1]) {
-        if (!eval_expr(in, s, stmt->kids[1], &v) || !to_node(in, v, stmt->kids[1]->span, (int)dtype, &fallback)) return false;
-        if (fallback->dtype != dtype) return fail_at(in, E_DTYPE, stmt->kids[1]->span, "the default is %s, the placeholder %s", dtype_name(fallback->dtype), dtype_name(dtype));
+        if (!eval_expr(in, s, stmt->kids[1], &v) ||
+            !to_node(in, v, stmt->kids[1]->span, (int)dtype, &fallback))
+            return false;
+        if (fallback->dtype != dtype)
+            return fail_at(in, E_DTYPE, stmt->kids[1]->span,
+                           "the default is %s, the placeholder %s", dtype_name(fallback->dtype),
+                           dtype_name(dtype));
         bool fits = fallback->shape.rank == shape.rank;
-        for (int i = 0; fits && i < shape.rank; i++) fits = dim_compare(in->o.symbols, fallback->shape.d[i], shape.d[i]) != DIM_DIFFER;
+        for (int i = 0; fits && i < shape.rank; i++)
+            fits = dim_compare(in->o.symbols, fallback->shape.d[i], shape.d[i]) != DIM_DIFFER;
         char a[SHAPE_TEXT], b[SHAPE_TEXT];
-        if (!fits) return fail_at(in, E_SHAPE, stmt->kids[1]->span, "the default has shape %s, the placeholder %s",
-                                  shape_print(a, sizeof a, in->o.symbols, &fallback->shape), shape_print(b, sizeof b, in->o.symbols, &shape));
+        if (!fits)
+            return fail_at(in, E_SHAPE, stmt->kids[1]->span,
+                           "the default has shape %s, the placeholder %s",
+                           shape_print(a, sizeof a, in->o.symbols, &fallback->shape),
+                           shape_print(b, sizeof b, in->o.symbols, &shape));
     }
     in->build.origin = interp_origin(in, stmt->name_at);
     *out = V_TENSOR(build_placeholder(&in->build, stmt->text, dtype, &shape, fallback));
@@ -103,11 +137,13 @@ static bool eval_placeholder(struct interp *in, struct scope *s, const struct as
     return true;
 }
 
-struct variable *declare_variable(struct interp *in, const char *own_name, struct span at, enum dtype t,
-                                  const struct shape *shape, struct node *initial, bool trainable) {
+struct variable *declare_variable(struct interp *in, const char *own_name, struct span at,
+                                  enum dtype t, const struct shape *shape, struct node *initial,
+                                  bool trainable) {
     struct variable *v = arena_new(&in->arena, struct variable);
     v->path = path_claim(in, path_join(in, own_name));
-    v->dtype = t, v->shape = *shape, v->initial = initial, v->trainable = trainable, v->declared = at;
+    v->dtype = t, v->shape = *shape, v->initial = initial, v->trainable = trainable,
+    v->declared = at;
     in->build.origin = interp_origin(in, at);
     v->node = build_variable(&in->build, v);
     array_push(NULL, &in->variables, v);
@@ -115,42 +151,57 @@ struct variable *declare_variable(struct interp *in, const char *own_name, struc
     return v;
 }
 
-static bool variable_settings(struct interp *in, struct scope *s, const struct ast *stmt, bool *trainable) {
+static bool variable_settings(struct interp *in, struct scope *s, const struct ast *stmt,
+                              bool *trainable) {
     *trainable = true;
     for (int i = 2; i < stmt->n_kids; i++) {
         const struct ast *k = stmt->kids[i];
         struct value v;
         if (strcmp(k->text, "trainable")) {
-            struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, k->name_at, "a variable takes no setting `%s`", k->text);
+            struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, k->name_at,
+                                        "a variable takes no setting `%s`", k->text);
             diag_help(d, "the one setting is trainable=false");
             return interp_fail(in, d);
         }
-        if (!eval_expr(in, s, k->kids[0], &v)) return false;
-        if (v.kind != VALUE_BOOL) return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`trainable` must be true or false");
+        if (!eval_expr(in, s, k->kids[0], &v))
+            return false;
+        if (v.kind != VALUE_BOOL)
+            return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`trainable` must be true or false");
         *trainable = v.b;
     }
     return true;
 }
 
 /* The declared type, when there is one, must hold the initial value's; variables have sizes, not names. */
-static bool check_variable(struct interp *in, struct scope *s, const struct ast *stmt, struct node *initial, bool typed, enum dtype t, const struct shape *shape) {
+static bool check_variable(struct interp *in, struct scope *s, const struct ast *stmt,
+                           struct node *initial, bool typed, enum dtype t,
+                           const struct shape *shape) {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     (void)s;
     struct span at = stmt->kids[1]->span;
     if (typed) {
         bool fits = initial->shape.rank == shape->rank;
-        for (int i = 0; fits && i < shape->rank; i++) fits = dim_compare(in->o.symbols, initial->shape.d[i], shape->d[i]) != DIM_DIFFER;
-        if (!fits) return fail_at(in, E_SHAPE, at, "the initial value has shape %s, the variable is declared %s",
-                                  shape_print(a, sizeof a, in->o.symbols, &initial->shape), shape_print(b, sizeof b, in->o.symbols, shape));
-        if (initial->dtype != t) return fail_at(in, E_DTYPE, at, "the initial value is %s, the variable is declared %s", dtype_name(initial->dtype), dtype_name(t));
+        for (int i = 0; fits && i < shape->rank; i++)
+            fits = dim_compare(in->o.symbols, initial->shape.d[i], shape->d[i]) != DIM_DIFFER;
+        if (!fits)
+            return fail_at(in, E_SHAPE, at,
+                           "the initial value has shape %s, the variable is declared %s",
+                           shape_print(a, sizeof a, in->o.symbols, &initial->shape),
+                           shape_print(b, sizeof b, in->o.symbols, shape));
+        if (initial->dtype != t)
+            return fail_at(in, E_DTYPE, at, "the initial value is %s, the variable is declared %s",
+                           dtype_name(initial->dtype), dtype_name(t));
     }
-    if (shape_is_const(&initial->shape)) return true;
-    struct diag *d = diag_error(in->o.diags, E_SHAPE, at, "a variable needs known sizes, but this is %s%s", dtype_name(initial->dtype),
-                                shape_print(a, sizeof a, in->o.symbols, &initial->shape));
+    if (shape_is_const(&initial->shape))
+        return true;
+    struct diag *d = diag_error(
+        in->o.diags, E_SHAPE, at, "a variable needs known sizes, but this is %s%s",
+        dtype_name(initial->dtype), shape_print(a, sizeof a, in->o.symbols, &initial->shape));
     return interp_fail(in, d);
 }
 
-static bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt,
+                          struct value *out) {
     enum dtype t = DTYPE_F32;
     struct shape shape;
     struct node *initial;
@@ -162,24 +213,33 @@ static bool eval_variable(struct interp *in, struct scope *s, const struct ast *
         scope_set(&in->heap, s, stmt->text, *out);
         return true;
     }
-    if (typed && !eval_type(in, s, stmt->kids[0], &t, &shape)) return false;
+    if (typed && !eval_type(in, s, stmt->kids[0], &t, &shape))
+        return false;
     prefix_push(in, stmt->text);
-    bool ok = eval_expr(in, s, stmt->kids[1], &v) && to_node(in, v, stmt->kids[1]->span, typed ? (int)t : -1, &initial);
+    bool ok = eval_expr(in, s, stmt->kids[1], &v) &&
+              to_node(in, v, stmt->kids[1]->span, typed ? (int)t : -1, &initial);
     prefix_pop(in);
-    if (!ok) return false;
+    if (!ok)
+        return false;
     root_push(in, V_TENSOR(initial));
-    if (!variable_settings(in, s, stmt, &trainable) || !check_variable(in, s, stmt, initial, typed, t, &shape)) return false;
-    if (!dtype_is_float(initial->dtype)) trainable = false;
+    if (!variable_settings(in, s, stmt, &trainable) ||
+        !check_variable(in, s, stmt, initial, typed, t, &shape))
+        return false;
+    if (!dtype_is_float(initial->dtype))
+        trainable = false;
     struct shape own = initial->shape;
     own.on_purpose = 0;
-    struct variable *made = declare_variable(in, stmt->text, stmt->name_at, initial->dtype, &own, initial, trainable);
+    struct variable *made =
+        declare_variable(in, stmt->text, stmt->name_at, initial->dtype, &own, initial, trainable);
     *out = V_TENSOR(made->node);
-    if (in->body && in->body->instance) scope_set(&in->heap, in->body->instance->variables, stmt->text, *out);
+    if (in->body && in->body->instance)
+        scope_set(&in->heap, in->body->instance->variables, stmt->text, *out);
     scope_set(&in->heap, s, stmt->text, *out);
     return true;
 }
 
-static bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt,
+                            struct value *out) {
     struct definition *d = heap_new(&in->heap, VALUE_DEFINITION, sizeof *d);
     d->tree = stmt, d->scope = s, d->library = in->in_library;
     *out = V_OBJECT(VALUE_DEFINITION, d);
@@ -189,56 +249,86 @@ static bool eval_definition(struct interp *in, struct scope *s, const struct ast
 }
 
 /* loss NAME = expr, metric NAME = expr, optimizer NAME = expr: a binding with a role that is checked. */
-static bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt,
+                      struct value *out) {
     const struct ast *name = stmt->kids[0], *expr = stmt->kids[1];
     prefix_push(in, name->text);
     bool ok = eval_expr(in, s, expr, out);
     prefix_pop(in);
-    if (!ok) return false;
+    if (!ok)
+        return false;
     char shape[SHAPE_TEXT];
     if (!strcmp(stmt->text, "optimizer")) {
-        if (out->kind == VALUE_INSTANCE && out->instance->definition->tree->kind == AST_OPTIMIZER_DEF) {
-            struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, expr->span, "this optimizer has nothing to minimize");
+        if (out->kind == VALUE_INSTANCE &&
+            out->instance->definition->tree->kind == AST_OPTIMIZER_DEF) {
+            struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, expr->span,
+                                        "this optimizer has nothing to minimize");
             diag_help(d, "say what it minimizes: .minimize(loss)");
             return interp_fail(in, d);
         }
-        if (out->kind != VALUE_STEP) return fail_at(in, E_WRONG_KIND, expr->span, "an optimizer is made by .minimize(loss), but this is %s", value_kind_words(out->kind));
+        if (out->kind != VALUE_STEP)
+            return fail_at(in, E_WRONG_KIND, expr->span,
+                           "an optimizer is made by .minimize(loss), but this is %s",
+                           value_kind_words(out->kind));
     } else {
         struct node *n;
-        if (!to_node(in, *out, expr->span, -1, &n)) return false;
+        if (!to_node(in, *out, expr->span, -1, &n))
+            return false;
         *out = V_TENSOR(n);
         if (!strcmp(stmt->text, "loss") && (n->shape.rank || !dtype_is_float(n->dtype))) {
-            struct diag *d = diag_error(in->o.diags, E_LOSS_SCALAR, expr->span, "a loss must be one float, but this is %s%s", dtype_name(n->dtype),
-                                        n->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &n->shape) : "");
-            if (n->shape.rank && dtype_is_float(n->dtype)) diag_help(d, "reduce it: mean(...) is the usual choice");
+            struct diag *d = diag_error(
+                in->o.diags, E_LOSS_SCALAR, expr->span,
+                "a loss must be one float, but this is %s%s", dtype_name(n->dtype),
+                n->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &n->shape) : "");
+            if (n->shape.rank && dtype_is_float(n->dtype))
+                diag_help(d, "reduce it: mean(...) is the usual choice");
             return interp_fail(in, d);
         }
     }
     return assign_target(in, s, name, *out);
 }
 
-static bool parse_override(struct interp *in, const char *text, struct value like, struct value *out) {
+static bool parse_override(struct interp *in, const char *text, struct value like,
+                           struct value *out) {
     char *end;
     switch (like.kind) {
-    case VALUE_INT: *out = V_INT(strtoll(text, &end, 10)); return *text && !*end;
-    case VALUE_FLOAT: *out = V_FLOAT(strtod(text, &end)); return *text && !*end;
-    case VALUE_BOOL: *out = V_BOOL(!strcmp(text, "true")); return !strcmp(text, "true") || !strcmp(text, "false");
-    case VALUE_STRING: *out = value_string(&in->heap, text, strlen(text)); root_push(in, *out); return true;
-    default: return false;
+    case VALUE_INT:
+        *out = V_INT(strtoll(text, &end, 10));
+        return *text && !*end;
+    case VALUE_FLOAT:
+        *out = V_FLOAT(strtod(text, &end));
+        return *text && !*end;
+    case VALUE_BOOL:
+        *out = V_BOOL(!strcmp(text, "true"));
+        return !strcmp(text, "true") || !strcmp(text, "false");
+    case VALUE_STRING:
+        *out = value_string(&in->heap, text, strlen(text));
+        root_push(in, *out);
+        return true;
+    default:
+        return false;
     }
 }
 
-static bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
-    if (!eval_expr(in, s, stmt->kids[0], out)) return false;
-    if (out->kind != VALUE_INT && out->kind != VALUE_FLOAT && out->kind != VALUE_BOOL && out->kind != VALUE_STRING)
-        return fail_at(in, E_PARAM, stmt->kids[0]->span, "a param's default must be a number, a bool or a string, not %s", value_kind_words(out->kind));
+static bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt,
+                         struct value *out) {
+    if (!eval_expr(in, s, stmt->kids[0], out))
+        return false;
+    if (out->kind != VALUE_INT && out->kind != VALUE_FLOAT && out->kind != VALUE_BOOL &&
+        out->kind != VALUE_STRING)
+        return fail_at(in, E_PARAM, stmt->kids[0]->span,
+                       "a param's default must be a number, a bool or a string, not %s",
+                       value_kind_words(out->kind));
     for (int i = 0; i < in->o.n_overrides; i++) {
         struct setting_override *o = &in->o.overrides[i];
-        if (strcmp(o->name, stmt->text)) continue;
+        if (strcmp(o->name, stmt->text))
+            continue;
         struct value given;
         o->used = true;
         if (!parse_override(in, o->value, *out, &given)) {
-            struct diag *d = diag_error(in->o.diags, E_PARAM, stmt->name_at, "param `%s` is %s, but the command line gives `%s`", o->name, value_kind_words(out->kind), o->value);
+            struct diag *d = diag_error(in->o.diags, E_PARAM, stmt->name_at,
+                                        "param `%s` is %s, but the command line gives `%s`",
+                                        o->name, value_kind_words(out->kind), o->value);
             return interp_fail(in, d);
         }
         *out = given;
@@ -247,14 +337,18 @@ static bool eval_setting(struct interp *in, struct scope *s, const struct ast *s
     return true;
 }
 
-static bool bind_loop(struct interp *in, struct scope *s, const struct ast *target, struct value v, struct span at) {
+static bool bind_loop(struct interp *in, struct scope *s, const struct ast *target, struct value v,
+                      struct span at) {
     if (target->kind == AST_NAME) {
         scope_set(&in->heap, s, target->text, v);
         return true;
     }
     if (v.kind != VALUE_LIST || v.list->n != target->n_kids)
-        return fail_at(in, E_WRONG_KIND, at, "%d names take lists of %d elements apart, but this is %s", target->n_kids, target->n_kids, value_kind_words(v.kind));
-    for (int i = 0; i < target->n_kids; i++) scope_set(&in->heap, s, target->kids[i]->text, v.list->at[i]);
+        return fail_at(in, E_WRONG_KIND, at,
+                       "%d names take lists of %d elements apart, but this is %s", target->n_kids,
+                       target->n_kids, value_kind_words(v.kind));
+    for (int i = 0; i < target->n_kids; i++)
+        scope_set(&in->heap, s, target->kids[i]->text, v.list->at[i]);
     return true;
 }
 
@@ -263,7 +357,8 @@ static bool loop_round(struct interp *in, struct scope *s, const struct ast *bod
     struct value ignored;
     int n_roots = in->roots.n;
     *go_on = true;
-    if (interp_polled_stop(in, body->span)) return false;
+    if (interp_polled_stop(in, body->span))
+        return false;
     interp_collect_if_due(in);
     bool ok = eval_block(in, s, body, &ignored);
     in->roots.n = n_roots;
@@ -271,8 +366,10 @@ static bool loop_round(struct interp *in, struct scope *s, const struct ast *bod
         *go_on = !in->failed; /* after an error a body is walked once, for its own errors */
         return true;
     }
-    if (in->flow == FLOW_BREAK) *go_on = false;
-    else if (in->flow != FLOW_CONTINUE) return false;
+    if (in->flow == FLOW_BREAK)
+        *go_on = false;
+    else if (in->flow != FLOW_CONTINUE)
+        return false;
     in->flow = FLOW_NONE;
     return true;
 }
@@ -282,26 +379,40 @@ static bool sequence_length(struct interp *in, struct value v, struct span at, i
     case VALUE_RANGE: {
         const struct range *r = v.range;
         __int128 span = (__int128)r->end - r->first, step = r->step;
-        __int128 count = (step > 0) == (span > 0) && span != 0 ? (span + step + (step > 0 ? -1 : 1)) / step : 0;
+        __int128 count =
+            (step > 0) == (span > 0) && span != 0 ? (span + step + (step > 0 ? -1 : 1)) / step : 0;
         *n = count > INT64_MAX ? INT64_MAX : (int64_t)count;
         return true;
     }
-    case VALUE_LIST: *n = v.list->n; return true;
-    case VALUE_RECORD: *n = v.record->n; return true;
-    case VALUE_STRING: *n = (int64_t)v.string->n; return true;
-    default: break;
+    case VALUE_LIST:
+        *n = v.list->n;
+        return true;
+    case VALUE_RECORD:
+        *n = v.record->n;
+        return true;
+    case VALUE_STRING:
+        *n = (int64_t)v.string->n;
+        return true;
+    default:
+        break;
     }
-    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at, "`for` cannot go through %s", value_kind_words(v.kind));
-    if (v.kind == VALUE_INT) diag_help(d, "range(%lld) counts from 0", (long long)v.i);
+    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at, "`for` cannot go through %s",
+                                value_kind_words(v.kind));
+    if (v.kind == VALUE_INT)
+        diag_help(d, "range(%lld) counts from 0", (long long)v.i);
     return interp_fail(in, d);
 }
 
 static struct value sequence_element(struct interp *in, struct value v, int64_t i) {
     switch (v.kind) {
-    case VALUE_RANGE: return V_INT(v.range->first + i * v.range->step);
-    case VALUE_LIST: return i < v.list->n ? v.list->at[i] : V_NONE;
-    case VALUE_RECORD: return value_string(&in->heap, v.record->name[i], strlen(v.record->name[i]));
-    default: return value_string(&in->heap, v.string->text + i, 1);
+    case VALUE_RANGE:
+        return V_INT(v.range->first + i * v.range->step);
+    case VALUE_LIST:
+        return i < v.list->n ? v.list->at[i] : V_NONE;
+    case VALUE_RECORD:
+        return value_string(&in->heap, v.record->name[i], strlen(v.record->name[i]));
+    default:
+        return value_string(&in->heap, v.string->text + i, 1);
     }
 }
 
@@ -310,10 +421,13 @@ static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt)
     int64_t n = 0;
     bool go_on = true;
     struct span at = stmt->kids[1]->span;
-    if (!eval_expr(in, s, stmt->kids[1], &over) || !sequence_length(in, over, at, &n)) return false;
+    if (!eval_expr(in, s, stmt->kids[1], &over) || !sequence_length(in, over, at, &n))
+        return false;
     root_push(in, over);
     for (int64_t i = 0; i < n && go_on; i++)
-        if (!bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) || !loop_round(in, s, stmt->kids[2], &go_on)) return false;
+        if (!bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) ||
+            !loop_round(in, s, stmt->kids[2], &go_on))
+            return false;
     return true;
 }
 
@@ -322,17 +436,22 @@ static bool eval_while(struct interp *in, struct scope *s, const struct ast *stm
     while (go_on) {
         struct value condition;
         int n_roots = in->roots.n;
-        if (!eval_expr(in, s, stmt->kids[0], &condition) || !eval_truth(in, condition, stmt->kids[0]->span, &truth)) return false;
+        if (!eval_expr(in, s, stmt->kids[0], &condition) ||
+            !eval_truth(in, condition, stmt->kids[0]->span, &truth))
+            return false;
         in->roots.n = n_roots;
-        if (!truth) return true;
-        if (!loop_round(in, s, stmt->kids[1], &go_on)) return false;
+        if (!truth)
+            return true;
+        if (!loop_round(in, s, stmt->kids[1], &go_on))
+            return false;
     }
     return true;
 }
 
 static bool eval_return(struct interp *in, struct scope *s, const struct ast *stmt) {
     struct value v = V_NONE;
-    if (stmt->n_kids && stmt->kids[0] && !eval_expr(in, s, stmt->kids[0], &v)) return false;
+    if (stmt->n_kids && stmt->kids[0] && !eval_expr(in, s, stmt->kids[0], &v))
+        return false;
     in->returned = v;
     root_push(in, v);
     in->flow = FLOW_RETURN;
@@ -342,29 +461,50 @@ static bool eval_return(struct interp *in, struct scope *s, const struct ast *st
 bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     *out = V_NONE;
     switch (stmt->kind) {
-    case AST_ASSIGN: return eval_assign(in, s, stmt, out);
-    case AST_UPDATE: return eval_update(in, s, stmt);
-    case AST_PLACEHOLDER: return eval_placeholder(in, s, stmt, out);
-    case AST_VARIABLE: return eval_variable(in, s, stmt, out);
+    case AST_ASSIGN:
+        return eval_assign(in, s, stmt, out);
+    case AST_UPDATE:
+        return eval_update(in, s, stmt);
+    case AST_PLACEHOLDER:
+        return eval_placeholder(in, s, stmt, out);
+    case AST_VARIABLE:
+        return eval_variable(in, s, stmt, out);
     case AST_LAYER_DEF:
     case AST_LOSS_DEF:
     case AST_METRIC_DEF:
-    case AST_OPTIMIZER_DEF: return eval_definition(in, s, stmt, out);
-    case AST_TRANSFORM_DEF: return unsupported(in, stmt->span, "transform definitions");
-    case AST_GRADIENT_DEF: return unsupported(in, stmt->span, "gradients of one's own");
-    case AST_IMPORT: return unsupported(in, stmt->span, "import");
-    case AST_ROLE: return eval_role(in, s, stmt, out);
-    case AST_STATE: return eval_state(in, s, stmt);
-    case AST_SETTING: return eval_setting(in, s, stmt, out);
-    case AST_FOR: return eval_for(in, s, stmt);
-    case AST_WHILE: return eval_while(in, s, stmt);
-    case AST_BREAK: in->flow = FLOW_BREAK; return false;
-    case AST_CONTINUE: in->flow = FLOW_CONTINUE; return false;
-    case AST_RETURN: return eval_return(in, s, stmt);
+    case AST_OPTIMIZER_DEF:
+        return eval_definition(in, s, stmt, out);
+    case AST_TRANSFORM_DEF:
+        return unsupported(in, stmt->span, "transform definitions");
+    case AST_GRADIENT_DEF:
+        return unsupported(in, stmt->span, "gradients of one's own");
+    case AST_IMPORT:
+        return unsupported(in, stmt->span, "import");
+    case AST_ROLE:
+        return eval_role(in, s, stmt, out);
+    case AST_STATE:
+        return eval_state(in, s, stmt);
+    case AST_SETTING:
+        return eval_setting(in, s, stmt, out);
+    case AST_FOR:
+        return eval_for(in, s, stmt);
+    case AST_WHILE:
+        return eval_while(in, s, stmt);
+    case AST_BREAK:
+        in->flow = FLOW_BREAK;
+        return false;
+    case AST_CONTINUE:
+        in->flow = FLOW_CONTINUE;
+        return false;
+    case AST_RETURN:
+        return eval_return(in, s, stmt);
     case AST_FN:
-        if (!eval_expr(in, s, stmt, out)) return false;
-        if (stmt->text) scope_set(&in->heap, s, stmt->text, *out);
+        if (!eval_expr(in, s, stmt, out))
+            return false;
+        if (stmt->text)
+            scope_set(&in->heap, s, stmt->text, *out);
         return true;
-    default: return eval_expr(in, s, stmt, out);
+    default:
+        return eval_expr(in, s, stmt, out);
     }
 }

@@ -6,7 +6,8 @@
 #include "eval/value.h"
 
 static void *or_die(void *p) {
-    if (p) return p;
+    if (p)
+        return p;
     fputs("nnrun: out of memory\n", stderr);
     exit(70);
 }
@@ -23,14 +24,16 @@ void *heap_new(struct heap *h, enum value_kind kind, size_t bytes) {
 
 struct value value_string(struct heap *h, const char *text, size_t n) {
     struct string *s = heap_new(h, VALUE_STRING, sizeof *s + n + 1);
-    if (n) memcpy(s->text, text, n);
+    if (n)
+        memcpy(s->text, text, n);
     s->n = n;
     return V_OBJECT(VALUE_STRING, s);
 }
 
 struct value value_list(struct heap *h, int n) {
     struct list *l = heap_new(h, VALUE_LIST, sizeof *l);
-    if (n) l->at = or_die(calloc((size_t)n, sizeof *l->at));
+    if (n)
+        l->at = or_die(calloc((size_t)n, sizeof *l->at));
     l->n = l->cap = n;
     return V_OBJECT(VALUE_LIST, l);
 }
@@ -42,7 +45,8 @@ struct value value_record(struct heap *h) {
 struct value value_array(struct heap *h, struct tensor *t) {
     struct array *a = heap_new(h, VALUE_ARRAY, sizeof *a);
     a->tensor = t;
-    if (!t->base) h->since_bytes += tensor_bytes(t);
+    if (!t->base)
+        h->since_bytes += tensor_bytes(t);
     return V_OBJECT(VALUE_ARRAY, a);
 }
 
@@ -73,7 +77,8 @@ void record_set(struct heap *h, struct record *r, const char *name, struct value
 
 const struct value *record_get(const struct record *r, const char *name) {
     for (int i = 0; i < r->n; i++)
-        if (r->name[i] == name) return &r->at[i];
+        if (r->name[i] == name)
+            return &r->at[i];
     return NULL;
 }
 
@@ -86,7 +91,8 @@ struct scope *scope_new(struct heap *h, struct scope *parent) {
 /* Names are interned, so their address is their hash. */
 static int scope_slot(const struct scope *s, const char *name) {
     size_t i = ((uintptr_t)name >> 3) * 0x9E3779B97F4A7C15u >> 40;
-    for (i &= (size_t)s->cap - 1; s->name[i] && s->name[i] != name;) i = (i + 1) & ((size_t)s->cap - 1);
+    for (i &= (size_t)s->cap - 1; s->name[i] && s->name[i] != name;)
+        i = (i + 1) & ((size_t)s->cap - 1);
     return (int)i;
 }
 
@@ -96,7 +102,8 @@ static void scope_grow(struct scope *s) {
     s->name = or_die(calloc((size_t)s->cap, sizeof *s->name));
     s->at = or_die(calloc((size_t)s->cap, sizeof *s->at));
     for (int i = 0; i < old.cap; i++) {
-        if (!old.name[i]) continue;
+        if (!old.name[i])
+            continue;
         int slot = scope_slot(s, old.name[i]);
         s->name[slot] = old.name[i], s->at[slot] = old.at[i];
     }
@@ -110,12 +117,14 @@ void scope_set(struct heap *h, struct scope *s, const char *name, struct value v
         h->since_bytes += (size_t)s->cap * (sizeof *s->at + sizeof *s->name);
     }
     int i = scope_slot(s, name);
-    if (!s->name[i]) s->name[i] = name, s->n++;
+    if (!s->name[i])
+        s->name[i] = name, s->n++;
     s->at[i] = v;
 }
 
 struct value *scope_find_own(struct scope *s, const char *name) {
-    if (!s->cap) return NULL;
+    if (!s->cap)
+        return NULL;
     int i = scope_slot(s, name);
     return s->name[i] ? &s->at[i] : NULL;
 }
@@ -123,57 +132,79 @@ struct value *scope_find_own(struct scope *s, const char *name) {
 struct value *scope_find(struct scope *s, const char *name) {
     for (; s; s = s->parent) {
         struct value *v = scope_find_own(s, name);
-        if (v) return v;
+        if (v)
+            return v;
     }
     return NULL;
 }
 
 void value_mark(struct heap *h, struct graph *g, struct value v) {
-    if (v.kind == VALUE_TENSOR) graph_mark(g, v.node);
-    else if (v.kind >= VALUE_STRING) object_mark(h, v.object);
+    if (v.kind == VALUE_TENSOR)
+        graph_mark(g, v.node);
+    else if (v.kind >= VALUE_STRING)
+        object_mark(h, v.object);
 }
 
 void object_mark(struct heap *h, struct object *o) {
-    if (!o || o->marked) return;
+    if (!o || o->marked)
+        return;
     o->marked = true;
     o->gray = h->gray;
     h->gray = o;
 }
 
 static void mark_all(struct heap *h, struct graph *g, const struct value *at, int n) {
-    for (int i = 0; i < n; i++) value_mark(h, g, at[i]);
+    for (int i = 0; i < n; i++)
+        value_mark(h, g, at[i]);
 }
 
 static void mark_inside(struct heap *h, struct graph *g, struct object *o) {
     switch ((int)o->kind) {
-    case VALUE_LIST: mark_all(h, g, ((struct list *)o)->at, ((struct list *)o)->n); break;
-    case VALUE_RECORD: mark_all(h, g, ((struct record *)o)->at, ((struct record *)o)->n); break;
-    case VALUE_CHAIN: mark_all(h, g, ((struct chain *)o)->at, ((struct chain *)o)->n); break;
-    case VALUE_FUNCTION: object_mark(h, &((struct function *)o)->scope->o); break;
-    case VALUE_DEFINITION: object_mark(h, &((struct definition *)o)->scope->o); break;
-    case VALUE_METHOD: value_mark(h, g, ((struct method *)o)->self); break;
+    case VALUE_LIST:
+        mark_all(h, g, ((struct list *)o)->at, ((struct list *)o)->n);
+        break;
+    case VALUE_RECORD:
+        mark_all(h, g, ((struct record *)o)->at, ((struct record *)o)->n);
+        break;
+    case VALUE_CHAIN:
+        mark_all(h, g, ((struct chain *)o)->at, ((struct chain *)o)->n);
+        break;
+    case VALUE_FUNCTION:
+        object_mark(h, &((struct function *)o)->scope->o);
+        break;
+    case VALUE_DEFINITION:
+        object_mark(h, &((struct definition *)o)->scope->o);
+        break;
+    case VALUE_METHOD:
+        value_mark(h, g, ((struct method *)o)->self);
+        break;
     case VALUE_INSTANCE: {
         struct instance *i = (struct instance *)o;
         object_mark(h, &i->definition->o);
         object_mark(h, &i->settings->o);
         object_mark(h, &i->variables->o);
-        for (int k = 0; k < i->n_children; k++) object_mark(h, &i->children[k].instance->o);
+        for (int k = 0; k < i->n_children; k++)
+            object_mark(h, &i->children[k].instance->o);
         break;
     }
     case OBJECT_SCOPE: {
         struct scope *s = (struct scope *)o;
         for (int i = 0; i < s->cap; i++)
-            if (s->name[i]) value_mark(h, g, s->at[i]);
-        if (s->parent) object_mark(h, &s->parent->o);
+            if (s->name[i])
+                value_mark(h, g, s->at[i]);
+        if (s->parent)
+            object_mark(h, &s->parent->o);
         break;
     }
     case VALUE_STEP: {
         struct step_object *s = (struct step_object *)o;
         graph_mark(g, s->loss);
-        for (int i = 0; i < s->n_effects; i++) graph_mark(g, s->effects[i]);
+        for (int i = 0; i < s->n_effects; i++)
+            graph_mark(g, s->effects[i]);
         break;
     }
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -187,17 +218,33 @@ void heap_mark_insides(struct heap *h, struct graph *g) {
 
 static void object_free(struct object *o) {
     switch ((int)o->kind) {
-    case VALUE_LIST: free(((struct list *)o)->at); break;
-    case VALUE_RECORD: free(((struct record *)o)->at), free(((struct record *)o)->name); break;
-    case VALUE_CHAIN: free(((struct chain *)o)->at); break;
-    case VALUE_ARRAY: tensor_unref(((struct array *)o)->tensor); break;
-    case VALUE_INSTANCE: free(((struct instance *)o)->children); break;
-    case VALUE_STEP: free(((struct step_object *)o)->effects); break;
-    case OBJECT_SCOPE: free(((struct scope *)o)->name), free(((struct scope *)o)->at); break;
-    case VALUE_DATASET:
-        if (((struct dataset_object *)o)->owner) dataset_release(((struct dataset_object *)o)->dataset);
+    case VALUE_LIST:
+        free(((struct list *)o)->at);
         break;
-    default: break;
+    case VALUE_RECORD:
+        free(((struct record *)o)->at), free(((struct record *)o)->name);
+        break;
+    case VALUE_CHAIN:
+        free(((struct chain *)o)->at);
+        break;
+    case VALUE_ARRAY:
+        tensor_unref(((struct array *)o)->tensor);
+        break;
+    case VALUE_INSTANCE:
+        free(((struct instance *)o)->children);
+        break;
+    case VALUE_STEP:
+        free(((struct step_object *)o)->effects);
+        break;
+    case OBJECT_SCOPE:
+        free(((struct scope *)o)->name), free(((struct scope *)o)->at);
+        break;
+    case VALUE_DATASET:
+        if (((struct dataset_object *)o)->owner)
+            dataset_release(((struct dataset_object *)o)->dataset);
+        break;
+    default:
+        break;
     }
     free(o);
 }
@@ -219,20 +266,35 @@ void heap_sweep(struct heap *h) {
 }
 
 void heap_free(struct heap *h) {
-    for (struct object *o = h->objects, *next; o; o = next) next = o->next, object_free(o);
+    for (struct object *o = h->objects, *next; o; o = next)
+        next = o->next, object_free(o);
     *h = (struct heap){0};
 }
 
 const char *value_kind_words(enum value_kind kind) {
     static const char *const words[] = {
-        [VALUE_NONE] = "none", [VALUE_POISON] = "nothing", [VALUE_BOOL] = "a bool",
-        [VALUE_INT] = "a whole number", [VALUE_FLOAT] = "a number", [VALUE_DTYPE] = "a dtype",
-        [VALUE_DIM] = "a dimension", [VALUE_OP] = "an op", [VALUE_BUILTIN] = "a builtin function",
-        [VALUE_TENSOR] = "a tensor", [VALUE_STRING] = "a string", [VALUE_LIST] = "a list",
-        [VALUE_RECORD] = "a record", [VALUE_RANGE] = "a range", [VALUE_ARRAY] = "an array",
-        [VALUE_FUNCTION] = "a function", [VALUE_DEFINITION] = "a definition",
-        [VALUE_INSTANCE] = "a layer or optimizer", [VALUE_CHAIN] = "a chain of functions",
-        [VALUE_METHOD] = "a method", [VALUE_STEP] = "a training step", [VALUE_DATASET] = "a data set",
+        [VALUE_NONE] = "none",
+        [VALUE_POISON] = "nothing",
+        [VALUE_BOOL] = "a bool",
+        [VALUE_INT] = "a whole number",
+        [VALUE_FLOAT] = "a number",
+        [VALUE_DTYPE] = "a dtype",
+        [VALUE_DIM] = "a dimension",
+        [VALUE_OP] = "an op",
+        [VALUE_BUILTIN] = "a builtin function",
+        [VALUE_TENSOR] = "a tensor",
+        [VALUE_STRING] = "a string",
+        [VALUE_LIST] = "a list",
+        [VALUE_RECORD] = "a record",
+        [VALUE_RANGE] = "a range",
+        [VALUE_ARRAY] = "an array",
+        [VALUE_FUNCTION] = "a function",
+        [VALUE_DEFINITION] = "a definition",
+        [VALUE_INSTANCE] = "a layer or optimizer",
+        [VALUE_CHAIN] = "a chain of functions",
+        [VALUE_METHOD] = "a method",
+        [VALUE_STEP] = "a training step",
+        [VALUE_DATASET] = "a data set",
     };
     return words[kind];
 }

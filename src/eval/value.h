@@ -17,21 +17,21 @@ enum value_kind {
     VALUE_INT,
     VALUE_FLOAT,
     VALUE_DTYPE,
-    VALUE_DIM,      /* a named dimension, or arithmetic over some */
-    VALUE_OP,       /* a row of ops.def as a function */
-    VALUE_BUILTIN,  /* a row of builtins.def */
-    VALUE_TENSOR,   /* a node */
-    VALUE_STRING,   /* from here on: objects */
+    VALUE_DIM,     /* a named dimension, or arithmetic over some */
+    VALUE_OP,      /* a row of ops.def as a function */
+    VALUE_BUILTIN, /* a row of builtins.def */
+    VALUE_TENSOR,  /* a node */
+    VALUE_STRING,  /* from here on: objects */
     VALUE_LIST,
     VALUE_RECORD,
     VALUE_RANGE,
-    VALUE_ARRAY,    /* a tensor whose value is known */
-    VALUE_FUNCTION, /* fn, or an expression with a hole */
+    VALUE_ARRAY,      /* a tensor whose value is known */
+    VALUE_FUNCTION,   /* fn, or an expression with a hole */
     VALUE_DEFINITION, /* layer, loss, metric or optimizer definition */
-    VALUE_INSTANCE, /* a definition with its settings; owns variables */
-    VALUE_CHAIN,    /* f >> g */
-    VALUE_METHOD,   /* a builtin bound to its subject: t.eval */
-    VALUE_STEP,     /* optimizer.minimize(loss) */
+    VALUE_INSTANCE,   /* a definition with its settings; owns variables */
+    VALUE_CHAIN,      /* f >> g */
+    VALUE_METHOD,     /* a builtin bound to its subject: t.eval */
+    VALUE_STEP,       /* optimizer.minimize(loss) */
     VALUE_DATASET,
 };
 
@@ -69,13 +69,40 @@ struct object {
     struct object *gray; /* while marking: the next one whose insides are to be marked */
 };
 
-struct string { struct object o; size_t n; char text[]; };
-struct list { struct object o; int n, cap; struct value *at; };
-struct record { struct object o; int n, cap; const char **name; struct value *at; };
-struct range { struct object o; int64_t first, end, step; };
-struct array { struct object o; struct tensor *tensor; };
-struct chain { struct object o; int n; struct value *at; };
-struct method { struct object o; const struct builtin *builtin; struct value self; };
+struct string {
+    struct object o;
+    size_t n;
+    char text[];
+};
+struct list {
+    struct object o;
+    int n, cap;
+    struct value *at;
+};
+struct record {
+    struct object o;
+    int n, cap;
+    const char **name;
+    struct value *at;
+};
+struct range {
+    struct object o;
+    int64_t first, end, step;
+};
+struct array {
+    struct object o;
+    struct tensor *tensor;
+};
+struct chain {
+    struct object o;
+    int n;
+    struct value *at;
+};
+struct method {
+    struct object o;
+    const struct builtin *builtin;
+    struct value self;
+};
 
 /* A scope: names to values, in a small hash table. */
 struct scope {
@@ -89,7 +116,8 @@ enum { OBJECT_SCOPE = 100 };
 
 struct function {
     struct object o;
-    const struct ast *tree; /* FN; or the expression that has the hole; or the call on the right of `>>` */
+    const struct ast
+        *tree; /* FN; or the expression that has the hole; or the call on the right of `>>` */
     struct scope *scope;
     enum function_form { FUNCTION_PLAIN, FUNCTION_HOLE, FUNCTION_FIRST } form;
     bool library;
@@ -106,12 +134,16 @@ struct instance {
     struct object o;
     struct definition *definition;
     struct scope *settings;
-    const char *path;   /* "tower/0": prefix of its variables' paths */
-    bool provisional;   /* the path may still become that of the binding */
+    const char *path;        /* "tower/0": prefix of its variables' paths */
+    bool provisional;        /* the path may still become that of the binding */
     struct scope *variables; /* name in the body -> variable node */
     /* Instances made in its body, so that later applications find them again: by call site and occurrence. */
     int n_children, cap_children;
-    struct child { const struct ast *site; int occurrence; struct instance *instance; } *children;
+    struct child {
+        const struct ast *site;
+        int occurrence;
+        struct instance *instance;
+    } * children;
 };
 
 struct step_object {
@@ -125,21 +157,25 @@ struct step_object {
     int n_variables;
 };
 
-struct dataset_object { struct object o; struct dataset *dataset; bool owner; };
+struct dataset_object {
+    struct object o;
+    struct dataset *dataset;
+    bool owner;
+};
 
 struct heap {
     struct object *objects;
-    size_t n_objects;            /* alive or not yet collected */
-    size_t since_bytes;          /* allocated since the last collection */
-    struct object *gray;         /* marked, insides not yet: no recursion, however deep the data */
+    size_t n_objects;    /* alive or not yet collected */
+    size_t since_bytes;  /* allocated since the last collection */
+    struct object *gray; /* marked, insides not yet: no recursion, however deep the data */
 };
 
-#define V_NONE ((struct value){.kind = VALUE_NONE})
-#define V_POISON ((struct value){.kind = VALUE_POISON})
-#define V_BOOL(x) ((struct value){.kind = VALUE_BOOL, .b = (x)})
-#define V_INT(x) ((struct value){.kind = VALUE_INT, .i = (x)})
-#define V_FLOAT(x) ((struct value){.kind = VALUE_FLOAT, .f = (x)})
-#define V_TENSOR(x) ((struct value){.kind = VALUE_TENSOR, .node = (x)})
+#define V_NONE         ((struct value){.kind = VALUE_NONE})
+#define V_POISON       ((struct value){.kind = VALUE_POISON})
+#define V_BOOL(x)      ((struct value){.kind = VALUE_BOOL, .b = (x)})
+#define V_INT(x)       ((struct value){.kind = VALUE_INT, .i = (x)})
+#define V_FLOAT(x)     ((struct value){.kind = VALUE_FLOAT, .f = (x)})
+#define V_TENSOR(x)    ((struct value){.kind = VALUE_TENSOR, .node = (x)})
 #define V_OBJECT(k, x) ((struct value){.kind = (k), .object = (struct object *)(x)})
 
 /* Objects: memory for one of `bytes` bytes. Running out of memory ends the program with a line (exit 70). */
@@ -167,7 +203,11 @@ void heap_free(struct heap *h);
 
 /* "a number", "a list", "a tensor float[batch, 10]"...: for messages. Gives buf. */
 const char *value_kind_words(enum value_kind kind);
-static inline bool value_is_number(struct value v) { return v.kind == VALUE_INT || v.kind == VALUE_FLOAT; }
-static inline double value_number(struct value v) { return v.kind == VALUE_INT ? (double)v.i : v.f; }
+static inline bool value_is_number(struct value v) {
+    return v.kind == VALUE_INT || v.kind == VALUE_FLOAT;
+}
+static inline double value_number(struct value v) {
+    return v.kind == VALUE_INT ? (double)v.i : v.f;
+}
 
 #endif

@@ -1,7 +1,7 @@
-/* Runs plans. The only part that knows threads: one pool, made once, whose workers take fixed shares of a
- * step's units. Small phases run on the calling thread. A warm run allocates nothing but the fetched
- * tensors. What the steps of plan->draws draw is keyed by their call.draw, which whoever runs the plan
- * sets before. */
+/* Runs plans. The only part that knows threads: one pool, made once, whose workers take fixed
+ * shares of a step's units. Small phases run on the calling thread. A warm run allocates nothing
+ * but the fetched tensors. What the steps of plan->draws draw is keyed by their call.draw, which
+ * whoever runs the plan sets before. */
 #ifndef NN_EXEC_EXEC_H
 #define NN_EXEC_EXEC_H
 
@@ -36,8 +36,8 @@ struct run {
     bool was_interrupted, out_of_memory;
 };
 
-/* true: done. false: exactly one of failed, was_interrupted, out_of_memory says why, and variables are as
- * before the run. */
+/* true: done. false: exactly one of failed, was_interrupted, out_of_memory says why, and variables
+ * are as before the run. */
 bool exec_run(struct executor *e, struct plan *p, struct run *r);
 
 /* s4 matmul 0.41 ms  4.1 GFLOP/s  min -2.1 max 3.0 */

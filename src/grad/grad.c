@@ -1,9 +1,10 @@
 /* Reverse-mode differentiation (Linnainmaa 1970; Speelpenning 1980), graph to graph.
  *
- * In: a scalar loss and the tensors to differentiate by. Out: for each a node that computes the gradient. Only nodes on a
- * differentiable path between the two are visited backwards; each is asked once, after all its users have contributed, so the
- * work is linear in the graph. Contributions are added in the reverse of the order in which the graph computes, whatever
- * the order of construction was. No recursion: chains of ten thousand nodes are normal.
+ * In: a scalar loss and the tensors to differentiate by. Out: for each a node that computes the
+ * gradient. Only nodes on a differentiable path between the two are visited backwards; each is
+ * asked once, after all its users have contributed, so the work is linear in the graph.
+ * Contributions are added in the reverse of the order in which the graph computes, whatever the
+ * order of construction was. No recursion: chains of ten thousand nodes are normal.
  *
  * Not for: the gradient of one op (ops/, beside its kernel), and for who may be trained (eval/). */
 #include <assert.h>
@@ -14,7 +15,7 @@
 struct tape {
     struct build *b;
     struct node_list order;
-    bool *wanted;  /* it is one of wrt, or depends differentiably on one */
+    bool *wanted;           /* it is one of wrt, or depends differentiably on one */
     struct node **gradient; /* the sum of what users contributed so far; NULL: nothing yet */
 };
 
@@ -22,8 +23,8 @@ static bool is_listed(const struct node_list *order, const struct node *n) {
     return n->number >= 0 && n->number < order->n && order->at[n->number] == n;
 }
 
-/* Whether a change of n's input i changes n smoothly: both are floats and the op has a gradient. Conditions, indices and
- * comparisons are bools and integers, so the dtypes say it. */
+/* Whether a change of n's input i changes n smoothly: both are floats and the op has a gradient.
+ * Conditions, indices and comparisons are bools and integers, so the dtypes say it. */
 static bool is_differentiable(const struct node *n, int i) {
     return n->op->gradient && dtype_is_float(n->dtype) && dtype_is_float(n->in[i]->dtype);
 }
@@ -44,8 +45,8 @@ static void mark_wanted(struct tape *t, struct node *const *wrt, int n_wrt) {
     }
 }
 
-/* Adds dx to the gradient of n's input i. Elementwise rows give gradients of the result's shape: what the op stretched is
- * summed here, for all of them. */
+/* Adds dx to the gradient of n's input i. Elementwise rows give gradients of the result's shape:
+ * what the op stretched is summed here, for all of them. */
 static void contribute(struct tape *t, const struct node *n, int i, struct node *dx) {
     struct node *in = n->in[i];
     if (n->op->trait == OP_ELEMENTWISE) {
@@ -87,8 +88,7 @@ void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int
     if (dtype_is_float(loss->dtype) && t.wanted[loss->number])
         t.gradient[loss->number] = build_scalar(b, loss->dtype, 1);
     for (int i = t.order.n - 1; i >= 0; i--)
-        if (t.wanted[i] && t.gradient[i])
-            differentiate(&t, &scratch, t.order.at[i], t.gradient[i]);
+        if (t.wanted[i] && t.gradient[i]) differentiate(&t, &scratch, t.order.at[i], t.gradient[i]);
     for (int i = 0; i < n_wrt; i++)
         gradient[i] = is_listed(&t.order, wrt[i]) ? t.gradient[wrt[i]->number] : NULL;
     b->origin = origin;
@@ -96,9 +96,10 @@ void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int
     arena_free(&scratch);
 }
 
-/* Breadth first from the loss over what depends on wrt. A node cuts when something real flows in (a float, or wrt itself) and no
- * gradient flows back; past integers and bools the search goes on to what made them, because that op is what a reader
- * would name: argmax, not the cast of its comparison. */
+/* Breadth first from the loss over what depends on wrt. A node cuts when something real flows in
+ * (a float, or wrt itself) and no gradient flows back; past integers and bools the search goes
+ * on to what made them, because that op is what a reader would name: argmax, not the cast of its
+ * comparison. */
 const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *loss,
                                  struct node *wrt) {
     struct node_list order = number_nodes(g, a, loss);
@@ -126,6 +127,7 @@ const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *
             queue[n_queued++] = in;
         }
     }
-    /* Every op on the way has a gradient, but not with respect to this input (the pooling's choice of a maximum). */
+    /* Every op on the way has a gradient, but not with respect to this input (the pooling's
+     * choice of a maximum). */
     return user;
 }

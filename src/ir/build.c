@@ -16,9 +16,11 @@ static bool settle_dtypes(struct shape_call *c) {
     int first = -1;
     for (int i = 0; i < c->n_in; i++) {
         const struct op_input *in = input_of(c->op, i);
-        if (in->type == TYPE_ANY) continue;
+        if (in->type == TYPE_ANY)
+            continue;
         if (in->type >= 0) {
-            if (c->in_dtype[i] == (enum dtype)in->type) continue;
+            if (c->in_dtype[i] == (enum dtype)in->type)
+                continue;
             shape_refuse(c, E_DTYPE, "%s: `%s` must be %s, but is %s", c->spelling, in->name,
                          dtype_name((enum dtype)in->type), dtype_name(c->in_dtype[i]));
             shape_mark(c, i, -1);
@@ -32,16 +34,18 @@ static bool settle_dtypes(struct shape_call *c) {
             return false;
         }
         if (first >= 0 && c->in_dtype[i] != c->in_dtype[first]) {
-            shape_refuse(c, E_DTYPE, "`%s` needs operands of one dtype, but %s is not %s", c->spelling,
-                         dtype_name(c->in_dtype[first]), dtype_name(c->in_dtype[i]));
+            shape_refuse(c, E_DTYPE, "`%s` needs operands of one dtype, but %s is not %s",
+                         c->spelling, dtype_name(c->in_dtype[first]), dtype_name(c->in_dtype[i]));
             shape_mark(c, first, -1);
             shape_mark(c, i, -1);
             shape_help(c, "convert one of them: cast(x, %s)", dtype_name(c->in_dtype[first]));
             return false;
         }
-        if (first < 0) first = i;
+        if (first < 0)
+            first = i;
     }
-    if (c->n_in) c->out_dtype = c->in_dtype[first < 0 ? 0 : first];
+    if (c->n_in)
+        c->out_dtype = c->in_dtype[first < 0 ? 0 : first];
     return true;
 }
 
@@ -67,21 +71,39 @@ struct node *build_op(struct build *b, enum op_id id, struct node *const *in, in
     struct attr own[MAX_SETTINGS];
     memset(own, 0, sizeof own);
     complete_attrs(own, op, attr);
-    for (int i = 0; i < n_in; i++) shapes[i] = in[i]->shape, types[i] = in[i]->dtype;
+    for (int i = 0; i < n_in; i++)
+        shapes[i] = in[i]->shape, types[i] = in[i]->dtype;
     struct shape_call c = {
-        .op = op, .n_in = n_in, .in = shapes, .in_dtype = types, .attr = own, .lenient = !at,
-        .spelling = b->spelling ? b->spelling : op->name, .symbols = b->symbols, .fault = &fault,
+        .op = op,
+        .n_in = n_in,
+        .in = shapes,
+        .in_dtype = types,
+        .attr = own,
+        .lenient = !at,
+        .spelling = b->spelling ? b->spelling : op->name,
+        .symbols = b->symbols,
+        .fault = &fault,
     };
     struct node *made = NULL;
     if (settle_dtypes(&c) && op->shape(&c)) {
         struct node like = {
-            .op = op, .dtype = c.out_dtype, .shape = c.out, .n_in = n_in, .in = (struct node **)in,
-            .attr = own, .origin = b->origin, .at = at, .spelling = c.spelling, .path = path,
+            .op = op,
+            .dtype = c.out_dtype,
+            .shape = c.out,
+            .n_in = n_in,
+            .in = (struct node **)in,
+            .attr = own,
+            .origin = b->origin,
+            .at = at,
+            .spelling = c.spelling,
+            .path = path,
         };
         made = graph_intern(b->graph, &like);
     } else {
-        if (b->last_fault) *b->last_fault = fault;
-        if (b->diags) build_report(b, &fault, in, n_in, at, b->origin);
+        if (b->last_fault)
+            *b->last_fault = fault;
+        if (b->diags)
+            build_report(b, &fault, in, n_in, at, b->origin);
     }
     arena_free(&scratch);
     return made;
@@ -89,7 +111,8 @@ struct node *build_op(struct build *b, enum op_id id, struct node *const *in, in
 
 /* The frame of a chain that a script's user wrote: the outermost one. */
 static const struct origin *user_frame(const struct origin *o) {
-    while (o && o->caller) o = o->caller;
+    while (o && o->caller)
+        o = o->caller;
     return o;
 }
 
@@ -97,26 +120,32 @@ static const struct origin *user_frame(const struct origin *o) {
 static void maker_word(struct build *b, const struct node *n, char *buf, size_t n_buf) {
     const struct origin *user = user_frame(n->origin);
     snprintf(buf, n_buf, "%s", n->spelling ? n->spelling : n->op->name);
-    if (!user || user == n->origin || !user->span.source) return;
+    if (!user || user == n->origin || !user->span.source)
+        return;
     const char *text = source_text(b->diags->sources, user->span);
     uint32_t length = 0;
-    while (length < user->span.length && length < 40 &&
-           strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789", text[length]) &&
-           text[length])
+    while (
+        length < user->span.length && length < 40 &&
+        strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789", text[length]) &&
+        text[length])
         length++;
-    if (length) snprintf(buf, n_buf, "%.*s", (int)length, text);
+    if (length)
+        snprintf(buf, n_buf, "%.*s", (int)length, text);
 }
 
 /* "3136 = 7*7*64 " when a reshape multiplied known sizes into one. */
 static void print_product(char *buf, size_t n_buf, const struct node *n, int axis) {
     buf[0] = 0;
-    if (axis < 0 || n->op->id != OP_reshape || axis != n->shape.rank - 1) return;
+    if (axis < 0 || n->op->id != OP_reshape || axis != n->shape.rank - 1)
+        return;
     const struct shape *in = &n->in[0]->shape;
     struct dim size = n->shape.d[axis];
     int64_t product = 1;
     int first = in->rank;
-    while (first > 0 && dim_is_const(in->d[first - 1]) && product < size.k) product *= in->d[--first].k;
-    if (!dim_is_const(size) || product != size.k || in->rank - first < 2) return;
+    while (first > 0 && dim_is_const(in->d[first - 1]) && product < size.k)
+        product *= in->d[--first].k;
+    if (!dim_is_const(size) || product != size.k || in->rank - first < 2)
+        return;
     int used = snprintf(buf, n_buf, "%" PRId64 " = ", size.k);
     for (int i = first; i < in->rank; i++)
         used += snprintf(buf + used, n_buf - (size_t)used, "%" PRId64 "%s", in->d[i].k,
@@ -127,8 +156,10 @@ static void print_provenance(struct build *b, const struct node *n, int axis, ch
                              size_t n_buf) {
     char shape[SHAPE_TEXT], product[96], word[48];
     shape_print(shape, sizeof shape, b->symbols, &n->shape);
-    int used = snprintf(buf, n_buf, "%s%s", dtype_name(n->dtype), n->shape.rank ? shape : ", a scalar");
-    if (used < 0 || (size_t)used >= n_buf) return;
+    int used =
+        snprintf(buf, n_buf, "%s%s", dtype_name(n->dtype), n->shape.rank ? shape : ", a scalar");
+    if (used < 0 || (size_t)used >= n_buf)
+        return;
     buf += used, n_buf -= (size_t)used;
     const struct sources *sources = b->diags->sources;
     if (n->op->id == OP_variable && n->variable->declared.source) {
@@ -149,7 +180,8 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
     struct span where = origin ? origin->span : (struct span){0};
     for (int i = fault->n_marks - 1; at && i >= 0; i--) {
         int k = fault->mark[i].operand;
-        if (k >= 0 && k < n_in && at[k].source) where = at[k];
+        if (k >= 0 && k < n_in && at[k].source)
+            where = at[k];
     }
     /* the leftmost underlined operand is where an editor should jump, unless it stands on another line */
     for (int i = 0; at && i < fault->n_marks; i++) {
@@ -160,7 +192,8 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
     struct diag *d = diag_error(b->diags, fault->code, where, "%s", fault->message);
     for (int i = 0; at && i < fault->n_marks; i++) {
         int k = fault->mark[i].operand;
-        if (k < 0 || k >= n_in) continue;
+        if (k < 0 || k >= n_in)
+            continue;
         char text[SHAPE_TEXT + 256];
         if (fault->mark[i].text[0])
             snprintf(text, sizeof text, "%s", fault->mark[i].text);
@@ -168,14 +201,18 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
             print_provenance(b, in[k], fault->mark[i].axis, text, sizeof text);
         diag_label(d, at[k], "%s", text);
     }
-    if (fault->help[0]) diag_help(d, "%s", fault->help);
+    if (fault->help[0])
+        diag_help(d, "%s", fault->help);
     diag_trail(d, origin);
 }
 
 struct node *build_constant(struct build *b, struct tensor *value) {
     struct node like = {
-        .op = &b->ops->op[OP_constant], .dtype = value->dtype, .shape = tensor_shape(value),
-        .origin = b->origin, .value = value,
+        .op = &b->ops->op[OP_constant],
+        .dtype = value->dtype,
+        .shape = tensor_shape(value),
+        .origin = b->origin,
+        .value = value,
     };
     return graph_intern(b->graph, &like);
 }
@@ -190,16 +227,24 @@ struct node *build_scalar(struct build *b, enum dtype t, double value) {
 struct node *build_placeholder(struct build *b, const char *name, enum dtype t,
                                const struct shape *shape, struct node *fallback) {
     struct node like = {
-        .op = &b->ops->op[OP_placeholder], .dtype = t, .shape = *shape, .origin = b->origin,
-        .name = name, .fallback = fallback,
+        .op = &b->ops->op[OP_placeholder],
+        .dtype = t,
+        .shape = *shape,
+        .origin = b->origin,
+        .name = name,
+        .fallback = fallback,
     };
     return graph_intern(b->graph, &like);
 }
 
 struct node *build_variable(struct build *b, struct variable *v) {
     struct node like = {
-        .op = &b->ops->op[OP_variable], .dtype = v->dtype, .shape = v->shape, .origin = b->origin,
-        .name = v->path, .variable = v,
+        .op = &b->ops->op[OP_variable],
+        .dtype = v->dtype,
+        .shape = v->shape,
+        .origin = b->origin,
+        .name = v->path,
+        .variable = v,
     };
     return graph_intern(b->graph, &like);
 }
@@ -219,7 +264,8 @@ struct node *build_3(struct build *b, enum op_id id, struct node *x, struct node
 
 static struct node *build_to_shape(struct build *b, enum op_id id, struct node *x,
                                    const struct shape *to) {
-    if (shape_same(&x->shape, to)) return x;
+    if (shape_same(&x->shape, to))
+        return x;
     struct attr attr = {.kind = ATTR_SHAPE, .shape = *to};
     return build_op(b, id, &x, 1, &attr, NULL, NULL);
 }
@@ -233,18 +279,21 @@ struct node *build_broadcast(struct build *b, struct node *x, const struct shape
 }
 
 struct node *build_cast(struct build *b, struct node *x, enum dtype to) {
-    if (x->dtype == to) return x;
+    if (x->dtype == to)
+        return x;
     struct attr attr = {.kind = ATTR_DTYPE, .dtype = to};
     return build_op(b, OP_cast, &x, 1, &attr, NULL, NULL);
 }
 
 struct node *build_sum(struct build *b, struct node *x, uint32_t axes, bool keepdims) {
-    if (!axes) return x;
+    if (!axes)
+        return x;
     struct attr attr[2];
     memset(attr, 0, sizeof attr);
     attr[0].kind = ATTR_AXES;
     for (int i = 0; i < x->shape.rank; i++)
-        if (axes >> i & 1) attr[0].ints.v[attr[0].ints.n++] = i;
+        if (axes >> i & 1)
+            attr[0].ints.v[attr[0].ints.n++] = i;
     attr[1].kind = ATTR_BOOL, attr[1].i = keepdims;
     return build_op(b, OP_sum, &x, 1, attr, NULL, NULL);
 }
@@ -253,7 +302,8 @@ struct node *build_sum_to(struct build *b, struct node *x, const struct shape *t
     int lead = x->shape.rank - to->rank;
     uint32_t axes = lead > 0 ? (1u << lead) - 1 : 0;
     for (int i = 0; i < to->rank; i++)
-        if (dim_is_one(to->d[i]) && !dim_is_one(x->shape.d[lead + i])) axes |= 1u << (lead + i);
+        if (dim_is_one(to->d[i]) && !dim_is_one(x->shape.d[lead + i]))
+            axes |= 1u << (lead + i);
     struct node *summed = build_sum(b, x, axes, false);
     return summed ? build_reshape(b, summed, to) : NULL;
 }

@@ -10,11 +10,11 @@ struct build {
     const struct op_table *ops;
     struct symbols *symbols;
     struct intern_table *names;
-    struct arena *arena;            /* for origins' operand spans when the graph is on an arena */
-    struct diags *diags;            /* NULL: a refusal is silent (used to try out suggestions) */
-    const struct origin *origin;    /* what new nodes say of where they come from */
-    const char *spelling;           /* of the call under way; NULL: the op's name */
-    struct fault *last_fault;       /* the last refusal, whether reported or not; may be NULL */
+    struct arena *arena;         /* for origins' operand spans when the graph is on an arena */
+    struct diags *diags;         /* NULL: a refusal is silent (used to try out suggestions) */
+    const struct origin *origin; /* what new nodes say of where they come from */
+    const char *spelling;        /* of the call under way; NULL: the op's name */
+    struct fault *last_fault;    /* the last refusal, whether reported or not; may be NULL */
 };
 
 /* One call: n_in inputs, their spans (NULL inside passes), settings in the signature's order (NULL: all defaults; an UNSET one
@@ -29,15 +29,17 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
 
 /* Leaves. */
 struct node *build_scalar(struct build *b, enum dtype t, double value);
-struct node *build_constant(struct build *b, struct tensor *value); /* takes no reference; the node keeps its own */
-struct node *build_placeholder(struct build *b, const char *name, enum dtype t, const struct shape *shape,
-                               struct node *fallback);
+struct node *build_constant(struct build *b,
+                            struct tensor *value); /* takes no reference; the node keeps its own */
+struct node *build_placeholder(struct build *b, const char *name, enum dtype t,
+                               const struct shape *shape, struct node *fallback);
 struct node *build_variable(struct build *b, struct variable *v);
 
 /* Shorthands of gradients and rewrites. Scalars broadcast. */
 struct node *build_1(struct build *b, enum op_id id, struct node *x);
 struct node *build_2(struct build *b, enum op_id id, struct node *x, struct node *y);
-struct node *build_3(struct build *b, enum op_id id, struct node *x, struct node *y, struct node *z);
+struct node *build_3(struct build *b, enum op_id id, struct node *x, struct node *y,
+                     struct node *z);
 struct node *build_reshape(struct build *b, struct node *x, const struct shape *to);
 struct node *build_broadcast(struct build *b, struct node *x, const struct shape *to);
 struct node *build_cast(struct build *b, struct node *x, enum dtype to);
@@ -50,9 +52,9 @@ struct node *build_sum_to(struct build *b, struct node *x, const struct shape *t
 struct gradient_call {
     struct build *b;
     struct node *node; /* its inputs and result */
-    struct node *dy;   /* gradient of the loss with respect to the result; shape and dtype of node */
-    const bool *need;  /* [n_in] */
-    struct node **dx;  /* [n_in], NULL on entry */
+    struct node *dy;  /* gradient of the loss with respect to the result; shape and dtype of node */
+    const bool *need; /* [n_in] */
+    struct node **dx; /* [n_in], NULL on entry */
 };
 
 #endif

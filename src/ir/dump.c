@@ -9,20 +9,36 @@
 static void print_attr(const struct attr *a, const struct symbols *symbols, FILE *out) {
     char text[SHAPE_TEXT];
     switch (a->kind) {
-    case ATTR_UNSET: fputs("none", out); break;
+    case ATTR_UNSET:
+        fputs("none", out);
+        break;
     case ATTR_INT:
-    case ATTR_AXIS: fprintf(out, "%" PRId64, a->i); break;
-    case ATTR_FLOAT: fprintf(out, "%.9g", a->f); break;
-    case ATTR_BOOL: fputs(a->i ? "true" : "false", out); break;
-    case ATTR_STRING: fprintf(out, "\"%s\"", a->s); break;
-    case ATTR_DTYPE: fputs(dtype_name(a->dtype), out); break;
-    case ATTR_SHAPE: fputs(shape_print(text, sizeof text, symbols, &a->shape), out); break;
+    case ATTR_AXIS:
+        fprintf(out, "%" PRId64, a->i);
+        break;
+    case ATTR_FLOAT:
+        fprintf(out, "%.9g", a->f);
+        break;
+    case ATTR_BOOL:
+        fputs(a->i ? "true" : "false", out);
+        break;
+    case ATTR_STRING:
+        fprintf(out, "\"%s\"", a->s);
+        break;
+    case ATTR_DTYPE:
+        fputs(dtype_name(a->dtype), out);
+        break;
+    case ATTR_SHAPE:
+        fputs(shape_print(text, sizeof text, symbols, &a->shape), out);
+        break;
     case ATTR_INTS:
     case ATTR_AXES:
         fputc('[', out);
         for (int i = 0; i < a->ints.n; i++)
-            if (a->ints.v[i] == INT64_MIN || a->ints.v[i] == INT64_MAX) fprintf(out, "%s:", i ? ", " : "");
-            else fprintf(out, "%s%" PRId64, i ? ", " : "", a->ints.v[i]);
+            if (a->ints.v[i] == INT64_MIN || a->ints.v[i] == INT64_MAX)
+                fprintf(out, "%s:", i ? ", " : "");
+            else
+                fprintf(out, "%s%" PRId64, i ? ", " : "", a->ints.v[i]);
         fputc(']', out);
         break;
     }
@@ -30,32 +46,46 @@ static void print_attr(const struct attr *a, const struct symbols *symbols, FILE
 
 static bool is_default(const struct attr *a, const struct op_setting *s) {
     const struct attr *d = &s->fallback;
-    if (s->required) return false;
-    if (a->kind == ATTR_UNSET || d->kind == ATTR_UNSET) return a->kind == d->kind;
+    if (s->required)
+        return false;
+    if (a->kind == ATTR_UNSET || d->kind == ATTR_UNSET)
+        return a->kind == d->kind;
     switch (a->kind) {
-    case ATTR_FLOAT: return a->f == d->f;
-    case ATTR_DTYPE: return a->dtype == d->dtype;
+    case ATTR_FLOAT:
+        return a->f == d->f;
+    case ATTR_DTYPE:
+        return a->dtype == d->dtype;
     case ATTR_INT:
-    case ATTR_BOOL: return a->i == d->i;
-    case ATTR_STRING: return a->s == d->s;
-    default: return false; /* normalised by the rule: worth showing */
+    case ATTR_BOOL:
+        return a->i == d->i;
+    case ATTR_STRING:
+        return a->s == d->s;
+    default:
+        return false; /* normalised by the rule: worth showing */
     }
 }
 
 static void print_payload(const struct node *n, FILE *out) {
     switch (n->op->id) {
-    case OP_variable: fprintf(out, " %s", n->variable->path); break;
-    case OP_placeholder: fprintf(out, " %s", n->name ? n->name : "?"); break;
+    case OP_variable:
+        fprintf(out, " %s", n->variable->path);
+        break;
+    case OP_placeholder:
+        fprintf(out, " %s", n->name ? n->name : "?");
+        break;
     case OP_constant:
         if (n->value->n_elements <= 8) {
             fputc(' ', out);
-            if (n->value->rank) fputc('[', out);
+            if (n->value->rank)
+                fputc('[', out);
             for (int64_t i = 0; i < n->value->n_elements; i++)
                 fprintf(out, "%s%.9g", i ? ", " : "", tensor_get(n->value, i));
-            if (n->value->rank) fputc(']', out);
+            if (n->value->rank)
+                fputc(']', out);
         }
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -63,24 +93,31 @@ void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
                 const struct symbols *symbols, const struct sources *sources, FILE *out) {
     struct arena scratch = {0};
     struct node_list order = graph_order(g, &scratch, roots, n_roots, NULL, NULL);
-    for (int i = 0; i < order.n; i++) order.at[i]->number = i + 1;
+    for (int i = 0; i < order.n; i++)
+        order.at[i]->number = i + 1;
     for (int i = 0; i < order.n; i++) {
         const struct node *n = order.at[i];
         char shape[SHAPE_TEXT];
         shape_print(shape, sizeof shape, symbols, &n->shape);
-        fprintf(out, "%%%d %s%s = %s", i + 1, dtype_name(n->dtype), n->shape.rank ? shape : "", n->op->name);
+        fprintf(out, "%%%d %s%s = %s", i + 1, dtype_name(n->dtype), n->shape.rank ? shape : "",
+                n->op->name);
         print_payload(n, out);
-        for (int k = 0; k < n->n_in; k++) fprintf(out, " %%%d", n->in[k]->number);
+        for (int k = 0; k < n->n_in; k++)
+            fprintf(out, " %%%d", n->in[k]->number);
         for (int k = 0; k < n->op->n_settings; k++) {
-            if (is_default(&n->attr[k], &n->op->setting[k])) continue;
+            if (is_default(&n->attr[k], &n->op->setting[k]))
+                continue;
             fprintf(out, " %s=", n->op->setting[k].name);
             print_attr(&n->attr[k], symbols, out);
         }
-        if (n->group) fprintf(out, "   ; group %d", n->group);
-        if (n->name && n->op->trait != OP_LEAF) fprintf(out, "   ; %s", n->name);
+        if (n->group)
+            fprintf(out, "   ; group %d", n->group);
+        if (n->name && n->op->trait != OP_LEAF)
+            fprintf(out, "   ; %s", n->name);
         for (const struct origin *o = n->origin; o; o = o->caller) {
             struct place p = source_place(sources, o->span);
-            if (o->span.source) fprintf(out, "   ; %s:%u:%u", p.path, p.line, p.column);
+            if (o->span.source)
+                fprintf(out, "   ; %s:%u:%u", p.path, p.line, p.column);
         }
         fputc('\n', out);
     }
@@ -91,7 +128,8 @@ void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
 static enum dtype shared_dtype(const struct node *n) {
     for (int k = 0; k < n->n_in; k++) {
         int type = n->op->input[k < n->op->n_inputs ? k : n->op->n_inputs - 1].type;
-        if (type == TYPE_SHARED || type == TYPE_SHARED_FLOAT) return n->in[k]->dtype;
+        if (type == TYPE_SHARED || type == TYPE_SHARED_FLOAT)
+            return n->in[k]->dtype;
     }
     return n->n_in ? n->in[0]->dtype : n->dtype;
 }
@@ -101,26 +139,38 @@ const char *graph_verify(struct graph *g, struct arena *a, struct symbols *symbo
     struct node_list order = graph_order(g, a, roots, n_roots, NULL, NULL);
     for (int i = 0; i < order.n; i++) {
         struct node *n = order.at[i];
-        if (n->op->trait == OP_LEAF) continue;
+        if (n->op->trait == OP_LEAF)
+            continue;
         bool list = n->op->n_inputs && n->op->input[n->op->n_inputs - 1].list;
         if (list ? n->n_in < 1 : n->n_in != n->op->n_inputs)
             return arena_printf(a, "%%%d %s has %d inputs", i + 1, n->op->name, n->n_in);
-        if (!n->op->shape) continue;
+        if (!n->op->shape)
+            continue;
         struct shape *in = arena_array(a, struct shape, n->n_in + 1);
         enum dtype *types = arena_array(a, enum dtype, n->n_in + 1);
         struct attr *attr = arena_array(a, struct attr, n->op->n_settings + 1);
-        for (int k = 0; k < n->n_in; k++) in[k] = n->in[k]->shape, types[k] = n->in[k]->dtype;
-        if (n->op->n_settings) memcpy(attr, n->attr, (size_t)n->op->n_settings * sizeof *attr);
+        for (int k = 0; k < n->n_in; k++)
+            in[k] = n->in[k]->shape, types[k] = n->in[k]->dtype;
+        if (n->op->n_settings)
+            memcpy(attr, n->attr, (size_t)n->op->n_settings * sizeof *attr);
         struct fault fault;
         struct shape_call c = {
-            .op = n->op, .n_in = n->n_in, .in = in, .in_dtype = types, .attr = attr, .lenient = true,
-            .spelling = n->op->name, .symbols = symbols, .fault = &fault,
+            .op = n->op,
+            .n_in = n->n_in,
+            .in = in,
+            .in_dtype = types,
+            .attr = attr,
+            .lenient = true,
+            .spelling = n->op->name,
+            .symbols = symbols,
+            .fault = &fault,
             .out_dtype = shared_dtype(n),
         };
         if (!n->op->shape(&c))
             return arena_printf(a, "%%%d %s: %s", i + 1, n->op->name, fault.message);
         if (c.out.rank != n->shape.rank || c.out_dtype != n->dtype)
-            return arena_printf(a, "%%%d %s: its rule gives another rank or dtype", i + 1, n->op->name);
+            return arena_printf(a, "%%%d %s: its rule gives another rank or dtype", i + 1,
+                                n->op->name);
         for (int k = 0; k < c.out.rank; k++)
             if (dim_compare(symbols, c.out.d[k], n->shape.d[k]) == DIM_DIFFER)
                 return arena_printf(a, "%%%d %s: its rule gives another shape", i + 1, n->op->name);

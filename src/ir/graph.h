@@ -7,16 +7,16 @@
 #include "ir/op.h"
 
 struct variable {
-    const char *path;    /* "logits/dense/W"; unique, interned */
+    const char *path; /* "logits/dense/W"; unique, interned */
     enum dtype dtype;
     struct shape shape;
-    struct node *initial;  /* what it is set to when first needed */
-    struct tensor *value;  /* concrete; NULL until a plan needs it; its storage never moves */
+    struct node *initial; /* what it is set to when first needed */
+    struct tensor *value; /* concrete; NULL until a plan needs it; its storage never moves */
     bool initialised, trainable;
-    bool state;            /* an optimizer's */
-    uint64_t n_draws;      /* how often it was drawn: initialize_all_variables() draws anew */
+    bool state;       /* an optimizer's */
+    uint64_t n_draws; /* how often it was drawn: initialize_all_variables() draws anew */
     struct span declared;
-    struct node *node;     /* the one `variable` node */
+    struct node *node; /* the one `variable` node */
 };
 
 struct node {
@@ -36,18 +36,19 @@ struct node {
         struct tensor *value;      /* OP_constant: one reference */
         struct node *fallback;     /* OP_placeholder: its default, or NULL */
     };
-    int group;         /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
+    int group; /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
     /* book-keeping of graph.c and of walks */
     uint64_t hash;
     struct node *bucket_next;
     struct node *list_next;
-    uint32_t visit;    /* equals the graph's current visit number when seen by the walk under way */
-    int32_t number;    /* scratch of the walk under way */
-    bool reachable;    /* set by graph_mark */
+    uint32_t visit; /* equals the graph's current visit number when seen by the walk under way */
+    int32_t number; /* scratch of the walk under way */
+    bool reachable; /* set by graph_mark */
 };
 
 struct graph {
-    struct arena *arena; /* nodes live here; NULL: on the heap, freed by graph_sweep and graph_free */
+    struct arena
+        *arena; /* nodes live here; NULL: on the heap, freed by graph_sweep and graph_free */
     struct node **buckets;
     uint32_t n_buckets, n_nodes;
     struct node *nodes; /* all, newest first */
@@ -69,17 +70,22 @@ void graph_sweep(struct graph *g, void (*forget)(void *context, struct node *n),
 /* All nodes that the roots need, inputs before users, each once; in an order that depends on the graph's form only. Iterative: depth is
  * not limited by the C stack. The array lives in `arena`. `stop` (may be NULL) says where not to go further: its node is listed, its
  * inputs are not. */
-struct node_list { struct node **at; int n; };
-struct node_list graph_order(struct graph *g, struct arena *arena, struct node *const *roots, int n_roots,
-                             bool (*stop)(void *context, const struct node *n), void *context);
+struct node_list {
+    struct node **at;
+    int n;
+};
+struct node_list graph_order(struct graph *g, struct arena *arena, struct node *const *roots,
+                             int n_roots, bool (*stop)(void *context, const struct node *n),
+                             void *context);
 
 /* One line a node, numbered by a walk from the roots:
  *   %3 float[batch, 64] = matmul %1 %2   ; mlp.nn:12:9
  * with settings as axis=1 and names as `logits`. `suffix` (may be NULL) may add words to a node's line. */
-void graph_dump(struct graph *g, struct node *const *roots, int n_roots, const struct symbols *symbols,
-                const struct sources *sources, FILE *out);
+void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
+                const struct symbols *symbols, const struct sources *sources, FILE *out);
 
 /* Checks what must hold of every node (arity, dtypes, settings set, shapes as the rule says); names the first that does not, or NULL. */
-const char *graph_verify(struct graph *g, struct arena *a, struct symbols *symbols, struct node *const *roots, int n_roots);
+const char *graph_verify(struct graph *g, struct arena *a, struct symbols *symbols,
+                         struct node *const *roots, int n_roots);
 
 #endif

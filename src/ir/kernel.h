@@ -21,7 +21,8 @@ struct kernel_arg {
 struct draw {
     uint64_t seed;
     uint64_t path; /* hash of the drawing node's path */
-    uint64_t step; /* which draw of that node: the domain (initialiser, training, evaluation) in the top bits */
+    uint64_t
+        step; /* which draw of that node: the domain (initialiser, training, evaluation) in the top bits */
 };
 
 /* The first element found outside an op's domain (a label of 12 for 10 classes, a NaN where none may be). Filled at most once a step. */
@@ -62,10 +63,12 @@ enum { MAX_PHASES = 4 };
 struct kernel_work {
     int n_phases;
     int64_t units[MAX_PHASES];
-    double cost[MAX_PHASES];  /* of a whole phase, in bytes touched or multiply-adds: small phases stay on one thread */
-    size_t scratch_bytes;     /* for each worker */
-    size_t shared_bytes;      /* for the call */
-    const char *name;         /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
+    double cost
+        [MAX_PHASES]; /* of a whole phase, in bytes touched or multiply-adds: small phases stay on one thread */
+    size_t scratch_bytes; /* for each worker */
+    size_t shared_bytes;  /* for the call */
+    const char *
+        name; /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
 };
 
 struct kernel {
@@ -85,7 +88,8 @@ const char *kernel_isa_name(enum isa isa);
 const struct kernel *kernel_find(enum isa isa, enum op_id op);
 const struct kernel *kernel_elementwise(enum isa isa);
 
-static inline void kernel_raise(struct kernel_fault *f, int64_t element, double value, double low, double high) {
+static inline void kernel_raise(struct kernel_fault *f, int64_t element, double value, double low,
+                                double high) {
     if (__atomic_exchange_n(&f->raised, 1, __ATOMIC_ACQ_REL) == 0)
         f->element = element, f->value = value, f->low = low, f->high = high;
 }

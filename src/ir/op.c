@@ -13,21 +13,21 @@ struct row {
     enum op_domain domain;
 };
 
-#define OP_TRAIT_PLAIN OP_PLAIN
+#define OP_TRAIT_PLAIN       OP_PLAIN
 #define OP_TRAIT_ELEMENTWISE OP_ELEMENTWISE
-#define OP_TRAIT_LEAF OP_LEAF
-#define OP_TRAIT_ALIAS OP_ALIAS
-#define OP_TRAIT_RANDOM OP_RANDOM
-#define OP_TRAIT_EFFECT OP_EFFECT
+#define OP_TRAIT_LEAF        OP_LEAF
+#define OP_TRAIT_ALIAS       OP_ALIAS
+#define OP_TRAIT_RANDOM      OP_RANDOM
+#define OP_TRAIT_EFFECT      OP_EFFECT
 
 static const struct row rows[N_OPS] = {
-#define EW1(id, domain, kernel, gradient, summary)                                             \
+#define EW1(id, domain, kernel, gradient, summary)                                                 \
     [OP_##id] = {#id, summary, "x:[..] -> [..]", OP_ELEMENTWISE, DOMAIN_##domain},
-#define EW2(id, domain, kernel, gx, gy, summary)                                               \
+#define EW2(id, domain, kernel, gx, gy, summary)                                                   \
     [OP_##id] = {#id, summary, "x:[..], y:[..] -> [..]", OP_ELEMENTWISE, DOMAIN_##domain},
-#define CMP2(id, kernel, summary)                                                              \
+#define CMP2(id, kernel, summary)                                                                  \
     [OP_##id] = {#id, summary, "x:[..], y:[..] -> bool[..]", OP_ELEMENTWISE, DOMAIN_ANY},
-#define OP(id, shape, gradient, trait, signature, summary)                                     \
+#define OP(id, shape, gradient, trait, signature, summary)                                         \
     [OP_##id] = {#id, summary, signature, OP_TRAIT_##trait, DOMAIN_ANY},
 #include "ir/ops.def"
 #undef EW1
@@ -43,7 +43,8 @@ struct cursor {
 };
 
 static void skip(struct cursor *c) {
-    while (*c->at == ' ' || *c->at == ',') c->at++;
+    while (*c->at == ' ' || *c->at == ',')
+        c->at++;
 }
 
 static size_t word_length(const char *at) {
@@ -58,9 +59,12 @@ static const char *take_word(struct cursor *c) {
 }
 
 static int input_type(const char *word) {
-    if (!*word) return TYPE_SHARED;
-    if (!strcmp(word, "float")) return TYPE_SHARED_FLOAT;
-    if (!strcmp(word, "any")) return TYPE_ANY;
+    if (!*word)
+        return TYPE_SHARED;
+    if (!strcmp(word, "float"))
+        return TYPE_SHARED_FLOAT;
+    if (!strcmp(word, "any"))
+        return TYPE_ANY;
     enum dtype t;
     bool known = dtype_parse(word, &t);
     assert(known);
@@ -69,13 +73,17 @@ static int input_type(const char *word) {
 }
 
 static enum attr_kind setting_kind(const char *word) {
-    static const struct { const char *word; enum attr_kind kind; } kinds[] = {
-        {"int", ATTR_INT},     {"float", ATTR_FLOAT}, {"bool", ATTR_BOOL}, {"string", ATTR_STRING},
-        {"dtype", ATTR_DTYPE}, {"shape", ATTR_SHAPE}, {"ints", ATTR_INTS}, {"axis", ATTR_AXIS},
-        {"axes", ATTR_AXES},
+    static const struct {
+        const char *word;
+        enum attr_kind kind;
+    } kinds[] = {
+        {"int", ATTR_INT},       {"float", ATTR_FLOAT}, {"bool", ATTR_BOOL},
+        {"string", ATTR_STRING}, {"dtype", ATTR_DTYPE}, {"shape", ATTR_SHAPE},
+        {"ints", ATTR_INTS},     {"axis", ATTR_AXIS},   {"axes", ATTR_AXES},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(word, kinds[i].word)) return kinds[i].kind;
+        if (!strcmp(word, kinds[i].word))
+            return kinds[i].kind;
     assert(!"a kind of setting that ops.def does not have");
     return ATTR_UNSET;
 }
@@ -92,14 +100,28 @@ static struct attr take_default(struct cursor *c, enum attr_kind kind) {
     size_t n = strcspn(c->at, ", ");
     const char *word = intern_text(c->names, c->at, n);
     c->at += n;
-    if (!strcmp(word, "none")) return (struct attr){.kind = ATTR_UNSET};
+    if (!strcmp(word, "none"))
+        return (struct attr){.kind = ATTR_UNSET};
     switch (kind) {
-    case ATTR_FLOAT: a.f = strtod(word, NULL); break;
-    case ATTR_BOOL: a.i = !strcmp(word, "true"); break;
-    case ATTR_DTYPE: dtype_parse(word, &a.dtype); break;
-    case ATTR_INTS: a.ints.n = 1, a.ints.v[0] = strtoll(word, NULL, 10); break;
-    case ATTR_AXES: a.ints.n = !strcmp(word, "all") ? -1 : 1; a.ints.v[0] = strtoll(word, NULL, 10); break;
-    default: a.i = strtoll(word, NULL, 10); break;
+    case ATTR_FLOAT:
+        a.f = strtod(word, NULL);
+        break;
+    case ATTR_BOOL:
+        a.i = !strcmp(word, "true");
+        break;
+    case ATTR_DTYPE:
+        dtype_parse(word, &a.dtype);
+        break;
+    case ATTR_INTS:
+        a.ints.n = 1, a.ints.v[0] = strtoll(word, NULL, 10);
+        break;
+    case ATTR_AXES:
+        a.ints.n = !strcmp(word, "all") ? -1 : 1;
+        a.ints.v[0] = strtoll(word, NULL, 10);
+        break;
+    default:
+        a.i = strtoll(word, NULL, 10);
+        break;
     }
     return a;
 }
@@ -124,7 +146,8 @@ static void parse_signature(struct op *op, struct cursor *c) {
             s->name = name;
             s->kind = setting_kind(type);
             s->required = *c->at != '=';
-            if (*c->at == '=') c->at++, s->fallback = take_default(c, s->kind);
+            if (*c->at == '=')
+                c->at++, s->fallback = take_default(c, s->kind);
         }
     }
     assert(op->n_inputs <= MAX_INPUTS && op->n_settings <= MAX_SETTINGS);
@@ -151,18 +174,21 @@ struct op_table *op_table_new(struct arena *a, struct intern_table *names,
 
 const struct op *op_find(const struct op_table *t, const char *interned_name) {
     for (int i = 0; i < N_OPS; i++)
-        if (t->op[i].name == interned_name) return &t->op[i];
+        if (t->op[i].name == interned_name)
+            return &t->op[i];
     return NULL;
 }
 
 int op_find_setting(const struct op *op, const char *interned_name) {
     for (int i = 0; i < op->n_settings; i++)
-        if (op->setting[i].name == interned_name) return i;
+        if (op->setting[i].name == interned_name)
+            return i;
     return -1;
 }
 
 int op_find_input(const struct op *op, const char *interned_name) {
     for (int i = 0; i < op->n_inputs; i++)
-        if (op->input[i].name == interned_name) return i;
+        if (op->input[i].name == interned_name)
+            return i;
     return -1;
 }

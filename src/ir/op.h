@@ -11,9 +11,9 @@
 #include "tensor/tensor.h"
 
 enum op_id {
-#define EW1(id, domain, kernel, gradient, summary) OP_##id,
-#define EW2(id, domain, kernel, gx, gy, summary) OP_##id,
-#define CMP2(id, kernel, summary) OP_##id,
+#define EW1(id, domain, kernel, gradient, summary)         OP_##id,
+#define EW2(id, domain, kernel, gx, gy, summary)           OP_##id,
+#define CMP2(id, kernel, summary)                          OP_##id,
 #define OP(id, shape, gradient, trait, signature, summary) OP_##id,
 #include "ir/ops.def"
 #undef EW1
@@ -30,17 +30,30 @@ enum op_domain { DOMAIN_NUM, DOMAIN_FLT, DOMAIN_BIT, DOMAIN_ANY };
 /* Settings. ATTR_UNSET stands for "not given": the builder puts the signature's default, and `none` stays UNSET for the
  * shape rule to fill in. */
 enum attr_kind {
-    ATTR_UNSET, ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_STRING, ATTR_DTYPE, ATTR_SHAPE, ATTR_INTS, ATTR_AXIS, ATTR_AXES
+    ATTR_UNSET,
+    ATTR_INT,
+    ATTR_FLOAT,
+    ATTR_BOOL,
+    ATTR_STRING,
+    ATTR_DTYPE,
+    ATTR_SHAPE,
+    ATTR_INTS,
+    ATTR_AXIS,
+    ATTR_AXES
 };
 struct attr {
     enum attr_kind kind;
     union {
-        int64_t i;          /* INT, BOOL, AXIS (normalised by the shape rule to 0..rank-1) */
+        int64_t i; /* INT, BOOL, AXIS (normalised by the shape rule to 0..rank-1) */
         double f;
-        const char *s;      /* interned */
+        const char *s; /* interned */
         enum dtype dtype;
-        struct shape shape; /* SHAPE: a size of -1 (k = -1, no symbol) means "work it out", reshape only */
-        struct { int n; int64_t v[MAX_RANK]; } ints; /* INTS and AXES; AXES with n = -1 is every axis */
+        struct shape
+            shape; /* SHAPE: a size of -1 (k = -1, no symbol) means "work it out", reshape only */
+        struct {
+            int n;
+            int64_t v[MAX_RANK];
+        } ints; /* INTS and AXES; AXES with n = -1 is every axis */
     };
 };
 
@@ -66,7 +79,7 @@ struct gradient_call;
 
 struct op {
     enum op_id id;
-    const char *name;      /* interned */
+    const char *name; /* interned */
     const char *summary;
     const char *signature; /* as in the row; made from the domain for elementwise rows */
     enum op_trait trait;
@@ -101,7 +114,10 @@ struct fault {
     enum diag_code code;
     char message[256];
     int n_marks;
-    struct { int operand, axis; char text[128]; } mark[MAX_INPUTS]; /* operand -1: the whole call */
+    struct {
+        int operand, axis;
+        char text[128];
+    } mark[MAX_INPUTS]; /* operand -1: the whole call */
     char help[192];
 };
 
@@ -110,9 +126,10 @@ struct shape_call {
     int n_in;
     const struct shape *in;     /* [n_in] */
     const enum dtype *in_dtype; /* [n_in] */
-    struct attr *attr;          /* [op->n_settings]; a rule normalises them in place (negative axes, defaults) */
-    const char *spelling;       /* how the script wrote it: "@", "+", "matmul" */
-    bool lenient;               /* asked by a pass, not by a script: what is only probably a mistake passes */
+    struct attr
+        *attr; /* [op->n_settings]; a rule normalises them in place (negative axes, defaults) */
+    const char *spelling; /* how the script wrote it: "@", "+", "matmul" */
+    bool lenient; /* asked by a pass, not by a script: what is only probably a mistake passes */
     struct symbols *symbols;
     struct shape out;
     enum dtype out_dtype; /* preset to the shared dtype of the inputs */
@@ -124,11 +141,13 @@ bool shape_refuse(struct shape_call *c, enum diag_code code, const char *format,
     __attribute__((format(printf, 3, 4)));
 /* Underlines operand i (its shape and where it comes from are added by the caller); axis -1: no axis. */
 void shape_mark(struct shape_call *c, int operand, int axis);
-void shape_help(struct shape_call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void shape_help(struct shape_call *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Helpers of rules. axis_normalise: -rank..rank-1 -> 0..rank-1, or refuses. */
 bool axis_normalise(struct shape_call *c, int operand, int64_t *axis);
-bool axes_normalise(struct shape_call *c, int operand, struct attr *axes); /* sorted, no duplicates; all -> every axis */
+bool axes_normalise(struct shape_call *c, int operand,
+                    struct attr *axes); /* sorted, no duplicates; all -> every axis */
 /* NumPy broadcasting of two dims: 1 stretches; the rest must match. DIFFER when they cannot. */
 enum dim_match dim_broadcast(const struct symbols *s, struct dim a, struct dim b, struct dim *out);
 /* The broadcast shape of all inputs, refusing a stretch on both sides unless the 1 was written on purpose. */

@@ -20,7 +20,8 @@ bool shape_refuse(struct shape_call *c, enum diag_code code, const char *format,
 
 void shape_mark(struct shape_call *c, int operand, int axis) {
     struct fault *f = c->fault;
-    if (f->n_marks == MAX_INPUTS) return;
+    if (f->n_marks == MAX_INPUTS)
+        return;
     f->mark[f->n_marks].operand = operand;
     f->mark[f->n_marks].axis = axis;
     f->mark[f->n_marks++].text[0] = 0;
@@ -36,7 +37,8 @@ void shape_help(struct shape_call *c, const char *format, ...) {
 bool axis_normalise(struct shape_call *c, int operand, int64_t *axis) {
     int rank = c->in[operand].rank;
     if (*axis >= -rank && *axis < rank) {
-        if (*axis < 0) *axis += rank;
+        if (*axis < 0)
+            *axis += rank;
         return true;
     }
     if (rank == 0)
@@ -55,7 +57,8 @@ bool axes_normalise(struct shape_call *c, int operand, struct attr *axes) {
     bool all = axes->kind == ATTR_UNSET || axes->ints.n < 0;
     for (int i = 0; !all && i < axes->ints.n; i++) {
         int64_t axis = axes->ints.v[i];
-        if (!axis_normalise(c, operand, &axis)) return false;
+        if (!axis_normalise(c, operand, &axis))
+            return false;
         if (chosen[axis]) {
             shape_refuse(c, E_AXIS, "%s: axis %lld is named twice", c->spelling, (long long)axis);
             shape_mark(c, operand, (int)axis);
@@ -66,18 +69,21 @@ bool axes_normalise(struct shape_call *c, int operand, struct attr *axes) {
     axes->kind = ATTR_AXES;
     axes->ints.n = 0;
     for (int i = 0; i < rank; i++)
-        if (all || chosen[i]) axes->ints.v[axes->ints.n++] = i;
+        if (all || chosen[i])
+            axes->ints.v[axes->ints.n++] = i;
     return true;
 }
 
 enum dim_match dim_broadcast(const struct symbols *s, struct dim a, struct dim b, struct dim *out) {
     *out = dim_is_one(a) ? b : a;
-    if (dim_is_one(a) || dim_is_one(b)) return DIM_SAME;
+    if (dim_is_one(a) || dim_is_one(b))
+        return DIM_SAME;
     /* of two that may be equal, a number says more than a symbol, and a name more than `?` */
     bool take_b = dim_is_const(b) && !dim_is_const(a);
     if (!dim_is_const(a) && !dim_is_const(b))
         take_b = !s->list.at[a.sym[0]].name && s->list.at[b.sym[0]].name;
-    if (take_b) *out = b;
+    if (take_b)
+        *out = b;
     return dim_compare(s, a, b);
 }
 
@@ -92,10 +98,12 @@ static bool refuse_broadcast(struct shape_call *c, int i, int axis, int rank, st
     int own = axis - (rank - c->in[i].rank);
     dim_print(a, sizeof a, c->symbols, have);
     dim_print(b, sizeof b, c->symbols, c->in[i].d[own]);
-    shape_refuse(c, E_BROADCAST, "`%s` cannot combine these shapes: %s is not %s", c->spelling, a, b);
+    shape_refuse(c, E_BROADCAST, "`%s` cannot combine these shapes: %s is not %s", c->spelling, a,
+                 b);
     for (int k = 0; k <= i; k++) {
         int at = axis - (rank - c->in[k].rank);
-        if (k == i || (at >= 0 && dim_same(c->in[k].d[at], have))) shape_mark(c, k, at);
+        if (k == i || (at >= 0 && dim_same(c->in[k].d[at], have)))
+            shape_mark(c, k, at);
     }
     return false;
 }
@@ -107,14 +115,19 @@ static bool refuse_two_stretch(struct shape_call *c, int rank) {
     for (int i = 0; i < c->n_in; i++)
         for (int axis = 0; axis < rank; axis++) {
             int own = axis - (rank - c->in[i].rank);
-            if (!dim_is_one(aligned(&c->in[i], axis, rank)) || dim_is_one(c->out.d[axis])) continue;
-            if (c->in[i].rank) stretched[i] = true;
-            if (own >= 0 && (c->in[i].on_purpose >> own & 1)) meant = true;
+            if (!dim_is_one(aligned(&c->in[i], axis, rank)) || dim_is_one(c->out.d[axis]))
+                continue;
+            if (c->in[i].rank)
+                stretched[i] = true;
+            if (own >= 0 && (c->in[i].on_purpose >> own & 1))
+                meant = true;
         }
     int n = 0, which[MAX_INPUTS];
     for (int i = 0; i < c->n_in; i++)
-        if (stretched[i]) which[n++] = i;
-    if (n < 2 || meant || c->lenient) return true;
+        if (stretched[i])
+            which[n++] = i;
+    if (n < 2 || meant || c->lenient)
+        return true;
     char all[SHAPE_TEXT];
     shape_print(all, sizeof all, c->symbols, &c->out);
     shape_refuse(c, E_TWO_STRETCH, "`%s` would stretch both operands, to %s", c->spelling, all);
@@ -122,9 +135,11 @@ static bool refuse_two_stretch(struct shape_call *c, int rank) {
     shape_mark(c, which[1], -1);
     const struct shape *a = &c->in[which[0]], *b = &c->in[which[1]];
     if (a->rank == 2 && b->rank == 1 && dim_is_one(a->d[1]))
-        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so with `new`: a[:, new] - b");
+        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so "
+                      "with `new`: a[:, new] - b");
     else if (b->rank == 2 && a->rank == 1 && dim_is_one(b->d[1]))
-        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so with `new`: a - b[:, new]");
+        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so "
+                      "with `new`: a - b[:, new]");
     else
         shape_help(c, "if every pair is meant, write the stretched axis on purpose: a[:, new]");
     return false;
@@ -133,7 +148,8 @@ static bool refuse_two_stretch(struct shape_call *c, int rank) {
 bool shape_broadcast(struct shape_call *c) {
     int rank = 0;
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].rank > rank) rank = c->in[i].rank;
+        if (c->in[i].rank > rank)
+            rank = c->in[i].rank;
     c->out = (struct shape){.rank = rank};
     for (int axis = 0; axis < rank; axis++) {
         struct dim d = dim_const(1);
@@ -146,7 +162,8 @@ bool shape_broadcast(struct shape_call *c) {
         c->out.d[axis] = d;
         for (int i = 0; i < c->n_in && dim_is_one(d); i++) {
             int own = axis - (rank - c->in[i].rank);
-            if (own >= 0 && (c->in[i].on_purpose >> own & 1)) c->out.on_purpose |= 1u << axis;
+            if (own >= 0 && (c->in[i].on_purpose >> own & 1))
+                c->out.on_purpose |= 1u << axis;
         }
     }
     return refuse_two_stretch(c, rank);
@@ -154,17 +171,22 @@ bool shape_broadcast(struct shape_call *c) {
 
 static bool in_domain(enum op_domain domain, enum dtype t) {
     switch (domain) {
-    case DOMAIN_NUM: return t != DTYPE_BOOL;
-    case DOMAIN_FLT: return dtype_is_float(t);
-    case DOMAIN_BIT: return t == DTYPE_BOOL;
-    default: return true;
+    case DOMAIN_NUM:
+        return t != DTYPE_BOOL;
+    case DOMAIN_FLT:
+        return dtype_is_float(t);
+    case DOMAIN_BIT:
+        return t == DTYPE_BOOL;
+    default:
+        return true;
     }
 }
 
 bool shape_elementwise(struct shape_call *c) {
     enum op_domain domain = c->op->domain;
     for (int i = 0; i < c->n_in; i++) {
-        if (in_domain(domain, c->in_dtype[i])) continue;
+        if (in_domain(domain, c->in_dtype[i]))
+            continue;
         const char *wants = domain == DOMAIN_FLT   ? "a float"
                             : domain == DOMAIN_BIT ? "a bool"
                                                    : "a number";

@@ -1,10 +1,11 @@
 /* OpenBLAS behind two functions; the only file that knows cblas.h.
  *
- * In: matrices. Out: their product, computed by the calling thread alone. Promises: whatever build of OpenBLAS is
- * installed, it runs on one thread (its own threading changes results with the number of threads, and fights with the
- * executor's workers). The pthread build is told by openblas_set_num_threads and makes no thread pool when
- * OPENBLAS_NUM_THREADS=1 stands in the environment as it loads; the OpenMP build forgets openblas_set_num_threads at
- * its next call (it asks omp_get_max_threads each time), so OMP_NUM_THREADS=1 has to stand there too. */
+ * In: matrices. Out: their product, computed by the calling thread alone. Promises: whatever build
+ * of OpenBLAS is installed, it runs on one thread (its own threading changes results with the
+ * number of threads, and fights with the executor's workers). The pthread build is told by
+ * openblas_set_num_threads and makes no thread pool when OPENBLAS_NUM_THREADS=1 stands in the
+ * environment as it loads; the OpenMP build forgets openblas_set_num_threads at its next call (it
+ * asks omp_get_max_threads each time), so OMP_NUM_THREADS=1 has to stand there too. */
 #include <cblas.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -49,9 +50,11 @@ static bool find_functions(void *library) {
     blas.info.threading = build >= 0 && build <= 2 ? threading[build] : "unknown";
     blas.info.config = config();
     blas.info.core = core();
-    if (build == 0) return refuse("OpenBLAS", "the serial build need not be safe to call from several threads");
+    if (build == 0)
+        return refuse("OpenBLAS", "the serial build need not be safe to call from several threads");
     set_threads(1);
-    if (get_threads() != 1) return refuse("OpenBLAS", "it cannot be held to one thread");
+    if (get_threads() != 1)
+        return refuse("OpenBLAS", "it cannot be held to one thread");
     return true;
 }
 

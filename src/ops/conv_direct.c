@@ -1,10 +1,12 @@
-/* Direct convolution: no unrolled copy of the image; a tile of neighbouring outputs times two vectors of channels stays in registers while
- * the taps go by (Georganas et al. 2018). Rows of taps that fall on padding are skipped.
+/* Direct convolution: no unrolled copy of the image; a tile of neighbouring outputs times two
+ * vectors of channels stays in registers while the taps go by (Georganas et al. 2018). Rows of taps
+ * that fall on padding are skipped.
  *
- * In and out: as conv.c says; float and float64; any window, and any stride but for the gradient with respect to the image, which
- * is a convolution of dy with the turned filter when the stride is 1. Promises the same bits at any number of threads:
- * a unit is (image, band of rows, block of channels); the filter's gradient is summed over fixed groups of images, added in
- * order. Tested against conv_im2col.c. */
+ * In and out: as conv.c says; float and float64; any window, and any stride but for the gradient
+ * with respect to the image, which is a convolution of dy with the turned filter when the stride is
+ * 1. Promises the same bits at any number of threads: a unit is (image, band of rows, block of
+ * channels); the filter's gradient is summed over fixed groups of images, added in order. Tested
+ * against conv_im2col.c. */
 #include "ops/conv_direct.h"
 
 #ifdef OPS_KERNELS
@@ -21,15 +23,18 @@ struct direct {
     int64_t h, w, ci, oh, ow, co, kh, kw, sh, sw, top, left;
     bool turned;
     int64_t n_blocks, n_bands, n_pixel_blocks;
-    int64_t padded_columns, row_columns; /* of the image: with padding; of those, how many have the same column mod sw */
+    int64_t padded_columns; /* of the image, with padding */
+    int64_t row_columns;    /* of those, how many have the same column mod sw */
     int64_t channel_elements, row_elements;
     int64_t *tap_offset; /* [kw] where in a re-laid row tap column kx begins */
 };
 
-/* Rows [first, first + rows) of the kw * c rows that a row of taps has, and the output columns that touch them. */
+/* Rows [first, first + rows) of the kw * c rows that a row of taps has, and the output columns that
+ * touch them. */
 struct filter_tile {
     int rows;
-    int64_t first, x, j0, j1; /* x: of the first element at column j0, from the start of the image row */
+    int64_t first, x, j0,
+        j1; /* x: of the first element at column j0, from the start of the image row */
 };
 
 struct direct_filter {
@@ -41,44 +46,48 @@ struct direct_filter {
     struct filter_tile *tiles;
 };
 
-#define REAL float
+#define REAL       float
 #define REAL_BYTES 4
-#define R(name) name##_f32
-#include "ops/vector_transpose.h"
+#define R(name)    name##_f32
 #include "ops/conv_direct_loops.h"
 #undef REAL
 #undef REAL_BYTES
 #undef R
-#define REAL double
+#define REAL       double
 #define REAL_BYTES 8
-#define R(name) name##_f64
-#include "ops/vector_transpose.h"
+#define R(name)    name##_f64
 #include "ops/conv_direct_loops.h"
 
 static bool is_wide(const struct kernel_call *c) { return c->out[0].dtype == DTYPE_F64; }
 
 static int64_t real_bytes(const struct kernel_call *c) { return is_wide(c) ? 8 : 4; }
 
-static int64_t channels_of_block(const struct kernel_call *c) { return 2 * VECTOR_BYTES / real_bytes(c); }
+static int64_t channels_of_block(const struct kernel_call *c) {
+    return 2 * VECTOR_BYTES / real_bytes(c);
+}
 
 /* Of a vector of channels, so few exist that a product over unrolled images does less. */
 static bool is_too_narrow(const struct kernel_call *c, int64_t channels) {
     return channels * 4 <= channels_of_block(c) / 2 && blas_start()->loaded;
 }
 
-static void run_direct(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_direct(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
     if (phase == 0 && is_wide(c))
         pack_filters_f64(c->geometry, c->in[1].data, c->shared, begin, end);
     else if (phase == 0)
         pack_filters_f32(c->geometry, c->in[1].data, c->shared, begin, end);
     else if (is_wide(c))
-        direct_units_f64(c->geometry, c->in[0].data, c->shared, c->out[0].data, begin, end, scratch);
+        direct_units_f64(c->geometry, c->in[0].data, c->shared, c->out[0].data, begin, end,
+                         scratch);
     else
-        direct_units_f32(c->geometry, c->in[0].data, c->shared, c->out[0].data, begin, end, scratch);
+        direct_units_f32(c->geometry, c->in[0].data, c->shared, c->out[0].data, begin, end,
+                         scratch);
 }
 
 /* Sizes that follow from those of the convolution, and the work. */
-static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct kernel_work *w,
+                   struct arena *a) {
     int64_t bytes = real_bytes(c), width = channels_of_block(c);
     d->base.run = run_direct;
     d->n_blocks = ceil_div(d->co, width);
@@ -91,7 +100,8 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
     for (int64_t kx = 0; kx < d->kw; kx++)
         d->tap_offset[kx] = kx % d->sw * d->row_columns + kx / d->sw;
     int64_t image_bytes = d->h * d->row_elements * bytes;
-    d->n_bands = max_i64(ceil_div(image_bytes, BAND_BYTES), ceil_div(ENOUGH_UNITS, n * d->n_blocks));
+    d->n_bands =
+        max_i64(ceil_div(image_bytes, BAND_BYTES), ceil_div(ENOUGH_UNITS, n * d->n_blocks));
     d->n_bands = max_i64(1, min_i64(d->n_bands, d->oh));
     int64_t band_rows = min_i64(d->h, (ceil_div(d->oh, d->n_bands) - 1) * d->sh + d->kh);
     int64_t filter_elements = d->n_blocks * width * d->kh * d->kw * d->ci;
@@ -108,26 +118,52 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
 
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct window g = conv_forward_window(c);
-    if (window_work(&g) == 0 || is_too_narrow(c, g.o)) return false;
+    if (window_work(&g) == 0 || is_too_narrow(c, g.o))
+        return false;
     struct direct *d = arena_new(a, struct direct);
-    *d = (struct direct){.base.g = g, .h = g.h, .w = g.w, .ci = g.c, .oh = g.oh, .ow = g.ow, .co = g.o,
-                         .kh = g.kh, .kw = g.kw, .sh = g.sh, .sw = g.sw, .top = g.top, .left = g.left};
+    *d = (struct direct){.base.g = g,
+                         .h = g.h,
+                         .w = g.w,
+                         .ci = g.c,
+                         .oh = g.oh,
+                         .ow = g.ow,
+                         .co = g.o,
+                         .kh = g.kh,
+                         .kw = g.kw,
+                         .sh = g.sh,
+                         .sw = g.sw,
+                         .top = g.top,
+                         .left = g.left};
     settle(d, g.n, c, w, a);
     return true;
 }
 
-bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w,
+                                        struct arena *a) {
     struct window g = conv_input_gradient_window(c);
-    if (window_work(&g) == 0 || g.sh != 1 || g.sw != 1 || is_too_narrow(c, g.c)) return false;
+    if (window_work(&g) == 0 || g.sh != 1 || g.sw != 1 || is_too_narrow(c, g.c))
+        return false;
     struct direct *d = arena_new(a, struct direct);
-    *d = (struct direct){.base.g = g, .h = g.oh, .w = g.ow, .ci = g.o, .oh = g.h, .ow = g.w, .co = g.c,
-                         .kh = g.kh, .kw = g.kw, .sh = 1, .sw = 1, .top = g.kh - 1 - g.top,
-                         .left = g.kw - 1 - g.left, .turned = true};
+    *d = (struct direct){.base.g = g,
+                         .h = g.oh,
+                         .w = g.ow,
+                         .ci = g.o,
+                         .oh = g.h,
+                         .ow = g.w,
+                         .co = g.c,
+                         .kh = g.kh,
+                         .kw = g.kw,
+                         .sh = 1,
+                         .sw = 1,
+                         .top = g.kh - 1 - g.top,
+                         .left = g.kw - 1 - g.left,
+                         .turned = true};
     settle(d, g.n, c, w, a);
     return true;
 }
 
-static void run_filter(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_filter(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
     if (phase == 0 && is_wide(c))
         filter_units_f64(c->geometry, c->in[0].data, c->in[1].data, c->shared, begin, end, scratch);
     else if (phase == 0)
@@ -138,7 +174,8 @@ static void run_filter(const struct kernel_call *c, int phase, int64_t begin, in
         add_groups_f32(c->geometry, c->shared, c->out[0].data, begin, end);
 }
 
-/* Tiles within a tap, which then has its own range of output columns; or, with few channels, across taps. */
+/* Tiles within a tap, which then has its own range of output columns; or, with few channels, across
+ * taps. */
 static void make_tiles(struct direct_filter *d, struct arena *a) {
     const struct window *g = &d->base.g;
     int64_t span = d->padded ? g->kw * g->c : g->c, n_spans = d->padded ? 1 : g->kw;
@@ -160,19 +197,24 @@ static void make_tiles(struct direct_filter *d, struct arena *a) {
     }
 }
 
-bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w,
+                                         struct arena *a) {
     struct window g = conv_filter_gradient_window(c);
-    if (window_work(&g) == 0) return false;
+    if (window_work(&g) == 0)
+        return false;
     struct direct_filter *d = arena_new(a, struct direct_filter);
     int64_t bytes = real_bytes(c), width = channels_of_block(c);
-    *d = (struct direct_filter){.base = {.run = run_filter, .g = g}, .padded = g.c < N_TILE_ROWS / 2,
-                                .ow = g.ow, .n_blocks = ceil_div(g.o, width)};
+    *d = (struct direct_filter){.base = {.run = run_filter, .g = g},
+                                .padded = g.c < N_TILE_ROWS / 2,
+                                .ow = g.ow,
+                                .n_blocks = ceil_div(g.o, width)};
     d->padded_columns = (g.ow - 1) * g.sw + g.kw;
     d->result_elements = d->n_blocks * g.oh * g.ow * width;
     d->x_step = g.sw * g.c;
     d->x_row = g.sh * (d->padded ? d->padded_columns : g.w) * g.c;
     int64_t sums = g.kh * g.kw * g.c * d->n_blocks * width;
-    d->n_groups = max_i64(1, min_i64(min_i64(g.n, MAX_GROUPS), most_partial_bytes / (sums * bytes)));
+    d->n_groups =
+        max_i64(1, min_i64(min_i64(g.n, MAX_GROUPS), most_partial_bytes / (sums * bytes)));
     d->n_splits = min_i64(g.kh, ceil_div(MAX_GROUPS, d->n_groups));
     make_tiles(d, a);
     w->name = "direct";
@@ -182,7 +224,8 @@ bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_wo
     w->units[1] = g.kh * g.kw * g.c;
     w->cost[1] = (double)(sums * d->n_groups);
     w->shared_bytes = (size_t)(sums * d->n_groups * bytes);
-    w->scratch_bytes = (size_t)((d->result_elements + (d->padded ? g.h * d->padded_columns * g.c : 0)) * bytes);
+    w->scratch_bytes =
+        (size_t)((d->result_elements + (d->padded ? g.h * d->padded_columns * g.c : 0)) * bytes);
     c->geometry = d;
     return true;
 }

@@ -6,10 +6,13 @@
 
 #ifdef OPS_KERNELS
 
-/* Each prepares the direct kernel, or gives false and leaves all as it was when the geometry is not for it. */
+/* Each prepares the direct kernel, or gives false and leaves all as it was when the geometry is not
+ * for it. */
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
-bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
-bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w,
+                                        struct arena *a);
+bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w,
+                                         struct arena *a);
 
 #endif
 #endif

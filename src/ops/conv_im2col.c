@@ -1,9 +1,11 @@
-/* Convolution and its gradients as matrix products over unrolled images (Chellapilla et al. 2006): each position's window becomes a
- * row of a matrix. Unrolled a few output rows at a time, so that the matrix stays in cache.
+/* Convolution and its gradients as matrix products over unrolled images (Chellapilla et al. 2006):
+ * each position's window becomes a row of a matrix. Unrolled a few output rows at a time, so that
+ * the matrix stays in cache.
  *
- * In and out: as conv.c says. Any geometry, float and float64. Promises the same bits at any number of threads: a unit is a block of
- * rows or an image; the filter's gradient is summed over fixed groups of images, which are then added in order. This is the path
- * that every faster kernel is tested against. */
+ * In and out: as conv.c says. Any geometry, float and float64. Promises the same bits at any number
+ * of threads: a unit is a block of rows or an image; the filter's gradient is summed over fixed
+ * groups of images, which are then added in order. This is the path that every faster kernel is
+ * tested against. */
 #include "ops/conv.h"
 
 #ifdef OPS_KERNELS
@@ -15,32 +17,35 @@ enum { COLUMNS_ELEMENTS = 1 << 17, MAX_GROUPS = 8, SUM_BLOCK = 1024 };
 struct im2col {
     struct conv_base base;
     bool blas;
-    int64_t depth;                /* kh * kw * c */
-    int64_t block_rows, n_blocks; /* output rows unrolled at once, and how many such blocks an image has */
-    int64_t n_groups;             /* of images, for the filter's gradient */
+    int64_t depth; /* kh * kw * c */
+    int64_t block_rows,
+        n_blocks;     /* output rows unrolled at once, and how many such blocks an image has */
+    int64_t n_groups; /* of images, for the filter's gradient */
 };
 
-#define REAL float
+#define REAL    float
 #define R(name) name##_f32
-#define GEMM blas_sgemm
+#define GEMM    blas_sgemm
 #include "ops/conv_im2col_loops.h"
 #undef REAL
 #undef R
 #undef GEMM
-#define REAL double
+#define REAL    double
 #define R(name) name##_f64
-#define GEMM blas_dgemm
+#define GEMM    blas_dgemm
 #include "ops/conv_im2col_loops.h"
 
 static bool is_wide(const struct kernel_call *c) { return c->out[0].dtype == DTYPE_F64; }
 
 /* No window, no channel or no image: all sums are empty. */
-static void run_zero(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_zero(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                     void *scratch) {
     (void)phase, (void)begin, (void)end, (void)scratch;
     memset(c->out[0].data, 0, (size_t)arg_count(&c->out[0]) * (is_wide(c) ? 8 : 4));
 }
 
-/* Fills in what the three kernels share; NULL when the result is all zeros, which is then prepared. */
+/* Fills in what the three kernels share; NULL when the result is all zeros, which is then
+ * prepared. */
 static struct im2col *describe(struct kernel_call *c, struct kernel_work *w, struct arena *a,
                                struct window g) {
     struct im2col *p = arena_new(a, struct im2col);
@@ -61,7 +66,8 @@ static struct im2col *describe(struct kernel_call *c, struct kernel_work *w, str
     return p;
 }
 
-static void run_forward(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_forward(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                        void *scratch) {
     (void)phase;
     if (is_wide(c))
         forward_f64(c->geometry, c->in[0].data, c->in[1].data, c->out[0].data, begin, end, scratch);
@@ -71,7 +77,8 @@ static void run_forward(const struct kernel_call *c, int phase, int64_t begin, i
 
 static void prepare_forward(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct im2col *p = describe(c, w, a, conv_forward_window(c));
-    if (!p) return;
+    if (!p)
+        return;
     w->units[0] = p->base.g.n * p->n_blocks;
     p->base.run = run_forward;
 }
@@ -80,14 +87,17 @@ static void run_input_gradient(const struct kernel_call *c, int phase, int64_t b
                                void *scratch) {
     (void)phase;
     if (is_wide(c))
-        input_gradient_f64(c->geometry, c->in[0].data, c->in[1].data, c->out[0].data, begin, end, scratch);
+        input_gradient_f64(c->geometry, c->in[0].data, c->in[1].data, c->out[0].data, begin, end,
+                           scratch);
     else
-        input_gradient_f32(c->geometry, c->in[0].data, c->in[1].data, c->out[0].data, begin, end, scratch);
+        input_gradient_f32(c->geometry, c->in[0].data, c->in[1].data, c->out[0].data, begin, end,
+                           scratch);
 }
 
 static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct im2col *p = describe(c, w, a, conv_input_gradient_window(c));
-    if (p) p->base.run = run_input_gradient;
+    if (p)
+        p->base.run = run_input_gradient;
 }
 
 static void run_filter_gradient(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
@@ -106,10 +116,12 @@ static void run_filter_gradient(const struct kernel_call *c, int phase, int64_t 
 
 static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct im2col *p = describe(c, w, a, conv_filter_gradient_window(c));
-    if (!p) return;
+    if (!p)
+        return;
     p->base.run = run_filter_gradient;
     w->units[0] = p->n_groups;
-    if (p->n_groups == 1) return;
+    if (p->n_groups == 1)
+        return;
     int64_t n = p->depth * p->base.g.o;
     w->n_phases = 2;
     w->units[1] = ceil_div(n, SUM_BLOCK);
@@ -123,9 +135,9 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
 }
 
 const struct kernel KERNEL(conv2d_im2col_kernel) = {.prepare = prepare_forward, .run = run};
-const struct kernel KERNEL(conv2d_input_gradient_im2col_kernel) = {.prepare = prepare_input_gradient,
-                                                                   .run = run};
-const struct kernel KERNEL(conv2d_filter_gradient_im2col_kernel) = {.prepare = prepare_filter_gradient,
-                                                                    .run = run};
+const struct kernel KERNEL(conv2d_input_gradient_im2col_kernel) = {
+    .prepare = prepare_input_gradient, .run = run};
+const struct kernel KERNEL(conv2d_filter_gradient_im2col_kernel) = {
+    .prepare = prepare_filter_gradient, .run = run};
 
 #endif

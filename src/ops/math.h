@@ -102,9 +102,12 @@ static inline float km_tanh_f32(float x) {
     return __builtin_copysignf(a < 0.625f ? near : far, x);
 }
 
+/* The quotient is corrected by what 1 + e lost to rounding, times about 1 / (1 + e). */
 static inline float km_sigmoid_f32(float x) {
     float e = km_exp_f32(-__builtin_fabsf(x));
-    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+    float sum = 1.0f + e, lost = (1.0f - sum) + e;
+    float y = (x < 0.0f ? e : 1.0f) / sum;
+    return y - y * (lost * (1.0f - 0.5f * e));
 }
 
 static inline float km_sqrt_f32(float x) { return __builtin_sqrtf(x); }

@@ -1,9 +1,10 @@
 /* The matrix product: its shape rule, gradient and kernels.
  *
- * In: a [..,m,k] and b [..,k,n], either stored transposed; leading axes are a batch and broadcast. Out: [..,m,n]. Promises: the
- * same bits at any number of threads, since units are panels of the result, and parts of a long k are summed in order.
- * Three ways: one row or column by streaming the matrix once; the packed product (matmul_gemm.h); OpenBLAS, one thread,
- * over fixed blocks, as the reference and for processors without FMA. */
+ * In: a [..,m,k] and b [..,k,n], either stored transposed; leading axes are a batch and broadcast.
+ * Out: [..,m,n]. Promises: the same bits at any number of threads, since units are panels of the
+ * result, and parts of a long k are summed in order. Three ways: one row or column by streaming the
+ * matrix once; the packed product (matmul_gemm.h); OpenBLAS, one thread, over fixed blocks, as the
+ * reference and for processors without FMA. */
 #include <string.h>
 
 #include "ops/matmul.h"
@@ -12,9 +13,10 @@
 
 static bool refuse_rank(struct shape_call *c) {
     for (int i = 0; i < 2; i++) {
-        if (c->in[i].rank >= 2) continue;
-        shape_refuse(c, E_SHAPE, "`%s` needs operands of two axes or more, but one has %d", c->spelling,
-                     c->in[i].rank);
+        if (c->in[i].rank >= 2)
+            continue;
+        shape_refuse(c, E_SHAPE, "`%s` needs operands of two axes or more, but one has %d",
+                     c->spelling, c->in[i].rank);
         shape_mark(c, i, -1);
         if (c->in[i].rank == 1)
             shape_help(c, i == 0 ? "make the vector a row: reshape(v, [1, -1])"
@@ -30,7 +32,8 @@ static bool refuse_inner(struct shape_call *c, int axis_a, int axis_b) {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     dim_print(a, sizeof a, c->symbols, c->in[0].d[axis_a]);
     dim_print(b, sizeof b, c->symbols, c->in[1].d[axis_b]);
-    shape_refuse(c, E_INNER_SIZES, "`%s` needs equal inner sizes, but %s is not %s", c->spelling, a, b);
+    shape_refuse(c, E_INNER_SIZES, "`%s` needs equal inner sizes, but %s is not %s", c->spelling, a,
+                 b);
     shape_mark(c, 0, axis_a);
     shape_mark(c, 1, axis_b);
     return false;
@@ -45,7 +48,8 @@ static struct dim batch_dim(const struct shape *s, int axis, int n_batch) {
 static bool matmul_batch(struct shape_call *c, int n_batch) {
     for (int axis = 0; axis < n_batch; axis++) {
         struct dim a = batch_dim(&c->in[0], axis, n_batch), b = batch_dim(&c->in[1], axis, n_batch);
-        if (dim_broadcast(c->symbols, a, b, &c->out.d[axis]) != DIM_DIFFER) continue;
+        if (dim_broadcast(c->symbols, a, b, &c->out.d[axis]) != DIM_DIFFER)
+            continue;
         char x[SHAPE_TEXT], y[SHAPE_TEXT];
         dim_print(x, sizeof x, c->symbols, a);
         dim_print(y, sizeof y, c->symbols, b);
@@ -59,7 +63,8 @@ static bool matmul_batch(struct shape_call *c, int n_batch) {
 }
 
 bool matmul_shape(struct shape_call *c) {
-    if (!refuse_rank(c)) return false;
+    if (!refuse_rank(c))
+        return false;
     const struct shape *a = &c->in[0], *b = &c->in[1];
     int last_a = a->rank - 1, last_b = b->rank - 1;
     bool transpose_a = c->attr[0].i, transpose_b = c->attr[1].i;
@@ -68,7 +73,8 @@ bool matmul_shape(struct shape_call *c) {
         return refuse_inner(c, inner_a, inner_b);
     int n_batch = (last_a > last_b ? last_a : last_b) - 1;
     c->out = (struct shape){.rank = n_batch + 2};
-    if (!matmul_batch(c, n_batch)) return false;
+    if (!matmul_batch(c, n_batch))
+        return false;
     c->out.d[n_batch] = a->d[transpose_a ? last_a : last_a - 1];
     c->out.d[n_batch + 1] = b->d[transpose_b ? last_b - 1 : last_b];
     return true;
@@ -102,18 +108,16 @@ void matmul_gradient(struct gradient_call *c) {
 #include "ops/blas.h"
 #include "ops/vector.h"
 
-#define REAL float
+#define REAL       float
 #define REAL_BYTES 4
-#define R(name) name##_f32
-#include "ops/vector_transpose.h"
+#define R(name)    name##_f32
 #include "ops/matmul_gemm.h"
 #undef REAL
 #undef REAL_BYTES
 #undef R
-#define REAL double
+#define REAL       double
 #define REAL_BYTES 8
-#define R(name) name##_f64
-#include "ops/vector_transpose.h"
+#define R(name)    name##_f64
 #include "ops/matmul_gemm.h"
 
 enum { MAX_PARTS = 8, SHORTEST_PART = 1024, ENOUGH_UNITS = 8, BLAS_BLOCK = 128 };
@@ -128,18 +132,22 @@ struct matmul {
     int64_t packed_bytes;
     int n_batch_axes;
     int64_t n_batch;
-    int64_t batch[MAX_RANK];   /* sizes of the batch axes */
-    int64_t a_step[MAX_RANK], b_step[MAX_RANK]; /* elements from one to the next along each; 0 where stretched */
+    int64_t batch[MAX_RANK]; /* sizes of the batch axes */
+    int64_t a_step[MAX_RANK],
+        b_step[MAX_RANK]; /* elements from one to the next along each; 0 where stretched */
 };
 
-static size_t element_bytes(const struct kernel_call *c) { return c->out[0].dtype == DTYPE_F64 ? 8 : 4; }
+static size_t element_bytes(const struct kernel_call *c) {
+    return c->out[0].dtype == DTYPE_F64 ? 8 : 4;
+}
 
 static void set_batch_steps(const struct kernel_arg *x, int n_batch_axes, int64_t *step) {
     int64_t size = x->dim[x->rank - 1] * x->dim[x->rank - 2];
     for (int axis = n_batch_axes - 1; axis >= 0; axis--) {
         int own = axis - (n_batch_axes - (x->rank - 2));
         step[axis] = own < 0 || x->dim[own] == 1 ? 0 : size;
-        if (own >= 0) size *= x->dim[own];
+        if (own >= 0)
+            size *= x->dim[own];
     }
 }
 
@@ -149,10 +157,13 @@ static struct matmul *describe(const struct kernel_call *c, struct arena *arena)
     const struct kernel_arg *a = &c->in[0], *b = &c->in[1], *out = &c->out[0];
     bool ta = c->attr[0].i, tb = c->attr[1].i;
     int64_t a_last = a->dim[a->rank - 1], b_last = b->dim[b->rank - 1];
-    m->g = (struct gemm){.m = out->dim[out->rank - 2], .n = out->dim[out->rank - 1],
+    m->g = (struct gemm){.m = out->dim[out->rank - 2],
+                         .n = out->dim[out->rank - 1],
                          .k = ta ? a->dim[a->rank - 2] : a_last,
-                         .a_row = ta ? 1 : a_last, .a_col = ta ? a_last : 1,
-                         .b_row = tb ? 1 : b_last, .b_col = tb ? b_last : 1};
+                         .a_row = ta ? 1 : a_last,
+                         .a_col = ta ? a_last : 1,
+                         .b_row = tb ? 1 : b_last,
+                         .b_col = tb ? b_last : 1};
     m->g.c_row = m->g.n;
     m->transpose_a = ta;
     m->transpose_b = tb;
@@ -181,9 +192,12 @@ static int64_t batch_offset(const struct matmul *m, const int64_t *step, int64_t
     return offset;
 }
 
-static int64_t part_start(const struct matmul *m, int64_t part) { return part * m->g.k / m->n_parts; }
+static int64_t part_start(const struct matmul *m, int64_t part) {
+    return part * m->g.k / m->n_parts;
+}
 
-/* The last phase of a product in parts: out = part 0 + part 1 + .., units are blocks of elements. */
+/* The last phase of a product in parts: out = part 0 + part 1 + .., units are blocks of
+ * elements. */
 enum { SUM_BLOCK = 4096 };
 static void sum_parts(const struct kernel_call *c, const struct matmul *m, const void *parts,
                       int64_t begin, int64_t end) {
@@ -208,13 +222,15 @@ static void sum_parts(const struct kernel_call *c, const struct matmul *m, const
 }
 
 /* A product that is empty, or whose k is 0, is all zeros. */
-static void run_zero(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_zero(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                     void *scratch) {
     (void)phase, (void)begin, (void)end, (void)scratch;
     memset(c->out[0].data, 0, (size_t)arg_count(&c->out[0]) * element_bytes(c));
 }
 
 static bool prepare_zero(struct kernel_call *c, struct kernel_work *w, struct matmul *m) {
-    if (arg_count(&c->out[0]) > 0 && m->g.k > 0) return false;
+    if (arg_count(&c->out[0]) > 0 && m->g.k > 0)
+        return false;
     work_set(w, "zero", 1, (double)arg_count(&c->out[0]));
     m->run = run_zero;
     return true;
@@ -222,7 +238,8 @@ static bool prepare_zero(struct kernel_call *c, struct kernel_work *w, struct ma
 
 /* One row or one column: the matrix is read once, in the order in which it lies. */
 enum { VECTOR_BLOCK = 256 };
-static void run_vector(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_vector(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
     (void)phase, (void)scratch;
     const struct matmul *m = c->geometry;
     const struct gemm *g = &m->g;
@@ -243,15 +260,17 @@ static void run_vector(const struct kernel_call *c, int phase, int64_t begin, in
 
 static bool prepare_vector(struct kernel_work *w, struct matmul *m) {
     const struct gemm *g = &m->g;
-    if (m->n_batch != 1 || (g->m != 1 && g->n != 1)) return false;
+    if (m->n_batch != 1 || (g->m != 1 && g->n != 1))
+        return false;
     work_set(w, "gemv", ceil_div(g->m * g->n, VECTOR_BLOCK), (double)g->m * g->n * g->k);
     m->run = run_vector;
     return true;
 }
 
-/* The packed product. Phase 0 packs the smaller operand into `shared`, phase 1 computes panels, phase 2 adds parts of k. A batch
- * has one unit a matrix instead, which packs for itself. */
-static void pack_units(const struct kernel_call *c, const struct matmul *m, int64_t begin, int64_t end) {
+/* The packed product. Phase 0 packs the smaller operand into `shared`, phase 1 computes panels,
+ * phase 2 adds parts of k. A batch has one unit a matrix instead, which packs for itself. */
+static void pack_units(const struct kernel_call *c, const struct matmul *m, int64_t begin,
+                       int64_t end) {
     const struct gemm *g = &m->g;
     bool wide = c->out[0].dtype == DTYPE_F64;
     for (int64_t u = begin; u < end; u++) {
@@ -279,7 +298,8 @@ static void run_panels(const struct matmul *m, bool wide, const void *a, const v
         run_columns_f32(&m->g, packed, b, out, p0, p1, k0, k1, scratch);
 }
 
-static void run_packed(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_packed(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
     const struct matmul *m = c->geometry;
     bool wide = c->out[0].dtype == DTYPE_F64;
     char *parts = (char *)c->shared + m->packed_bytes;
@@ -290,8 +310,9 @@ static void run_packed(const struct kernel_call *c, int phase, int64_t begin, in
         while (begin < end) {
             int64_t part = begin / m->n_units, stop = min_i64(end, (part + 1) * m->n_units);
             void *out = m->n_parts == 1 ? c->out[0].data : parts + (size_t)part * part_bytes;
-            run_panels(m, wide, c->in[0].data, c->in[1].data, c->shared, out, begin - part * m->n_units,
-                       stop - part * m->n_units, part_start(m, part), part_start(m, part + 1), scratch);
+            run_panels(m, wide, c->in[0].data, c->in[1].data, c->shared, out,
+                       begin - part * m->n_units, stop - part * m->n_units, part_start(m, part),
+                       part_start(m, part + 1), scratch);
             begin = stop;
         }
     } else {
@@ -299,7 +320,8 @@ static void run_packed(const struct kernel_call *c, int phase, int64_t begin, in
     }
 }
 
-static void run_batch(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_batch(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                      void *scratch) {
     (void)phase;
     const struct matmul *m = c->geometry;
     const struct gemm *g = &m->g;
@@ -324,7 +346,8 @@ static void run_batch(const struct kernel_call *c, int phase, int64_t begin, int
 static void prepare_packed(struct kernel_call *c, struct kernel_work *w, struct matmul *m) {
     const struct gemm *g = &m->g;
     size_t bytes = element_bytes(c);
-    int64_t columns = (int64_t)(2 * VECTOR_BYTES / bytes), k_block = (int64_t)(1024 / bytes);
+    int64_t columns = (int64_t)(2 * VECTOR_BYTES / bytes),
+            k_block = bytes == 8 ? k_block_f64 : k_block_f32;
     int64_t n_row_panels = ceil_div(g->m, N_TILE_ROWS), n_column_panels = ceil_div(g->n, columns);
     m->by_rows = g->m >= g->n;
     m->n_units = m->by_rows ? n_row_panels : n_column_panels;
@@ -347,8 +370,8 @@ static void prepare_packed(struct kernel_call *c, struct kernel_work *w, struct 
     w->units[0] = n_packed, w->cost[0] = (double)packed_elements;
     w->units[1] = m->n_units * m->n_parts, w->cost[1] = work;
     w->units[2] = ceil_div(g->m * g->n, SUM_BLOCK), w->cost[2] = (double)(g->m * g->n * m->n_parts);
-    w->shared_bytes = (size_t)m->packed_bytes +
-                      (m->n_parts > 1 ? (size_t)(m->n_parts * g->m * g->n) * bytes : 0);
+    w->shared_bytes =
+        (size_t)m->packed_bytes + (m->n_parts > 1 ? (size_t)(m->n_parts * g->m * g->n) * bytes : 0);
     m->run = run_packed;
 }
 
@@ -372,7 +395,8 @@ static void blas_block(const struct matmul *m, bool wide, const void *a, const v
                    (const float *)b + at_b, ldb, 0, (float *)out + at_c, g->c_row);
 }
 
-static void run_blas(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_blas(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                     void *scratch) {
     (void)scratch;
     const struct matmul *m = c->geometry;
     size_t bytes = element_bytes(c), out_bytes = (size_t)(m->g.m * m->g.n) * bytes;
@@ -385,9 +409,10 @@ static void run_blas(const struct kernel_call *c, int phase, int64_t begin, int6
         int64_t part = which % m->n_parts, i = which / m->n_parts;
         char *out = m->n_parts > 1 ? (char *)c->shared + (size_t)part * out_bytes
                                    : (char *)c->out[0].data + (size_t)i * out_bytes;
-        blas_block(m, bytes == 8, (char *)c->in[0].data + (size_t)batch_offset(m, m->a_step, i) * bytes,
-                   (char *)c->in[1].data + (size_t)batch_offset(m, m->b_step, i) * bytes, out, block,
-                   part_start(m, part), part_start(m, part + 1));
+        blas_block(m, bytes == 8,
+                   (char *)c->in[0].data + (size_t)batch_offset(m, m->a_step, i) * bytes,
+                   (char *)c->in[1].data + (size_t)batch_offset(m, m->b_step, i) * bytes, out,
+                   block, part_start(m, part), part_start(m, part + 1));
     }
 }
 
@@ -402,23 +427,27 @@ static void prepare_blas(struct kernel_call *c, struct kernel_work *w, struct ma
     work_set(w, wide ? "dgemm" : "sgemm", m->n_batch * m->n_units * m->n_parts,
              work * (double)m->n_batch);
     m->run = run_blas;
-    if (m->n_parts == 1) return;
+    if (m->n_parts == 1)
+        return;
     w->n_phases = 2;
     w->units[1] = ceil_div(g->m * g->n, SUM_BLOCK);
     w->cost[1] = (double)(g->m * g->n * m->n_parts);
     w->shared_bytes = (size_t)(m->n_parts * g->m * g->n) * element_bytes(c);
 }
 
-/* A packed operand is a copy: beyond this much, OpenBLAS, which packs block by block, is the better choice. */
+/* A packed operand is a copy: beyond this much, OpenBLAS, which packs block by block, is the better
+ * choice. */
 static const int64_t most_packed_bytes = (int64_t)1 << 28;
 
 static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *arena) {
     struct matmul *m = describe(c, arena);
     c->geometry = m;
-    if (prepare_zero(c, w, m) || prepare_vector(w, m)) return;
+    if (prepare_zero(c, w, m) || prepare_vector(w, m))
+        return;
     prepare_packed(c, w, m);
     bool prefer_blas = N_TILE_ROWS < 6 || m->packed_bytes > most_packed_bytes;
-    if (!prefer_blas || !blas_start()->loaded) return;
+    if (!prefer_blas || !blas_start()->loaded)
+        return;
     *w = (struct kernel_work){0};
     m->n_parts = 1;
     prepare_blas(c, w, m);
@@ -427,13 +456,15 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
 static void prepare_packed_only(struct kernel_call *c, struct kernel_work *w, struct arena *arena) {
     struct matmul *m = describe(c, arena);
     c->geometry = m;
-    if (!prepare_zero(c, w, m)) prepare_packed(c, w, m);
+    if (!prepare_zero(c, w, m))
+        prepare_packed(c, w, m);
 }
 
 static void prepare_blas_only(struct kernel_call *c, struct kernel_work *w, struct arena *arena) {
     struct matmul *m = describe(c, arena);
     c->geometry = m;
-    if (!prepare_zero(c, w, m)) prepare_blas(c, w, m);
+    if (!prepare_zero(c, w, m))
+        prepare_blas(c, w, m);
 }
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {

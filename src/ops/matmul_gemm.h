@@ -1,32 +1,39 @@
-/* The packed matrix product for one element type; included once for each, with REAL and R(name) defined.
+/* The packed matrix product for one element type; included once for each, with REAL and R(name)
+ * defined.
  *
- * Method (Goto & van de Geijn 2008): both operands are copied into panels in the order in which a register tile reads
- * them: a as [k][rows of a tile], b as [k][two vectors]. The smaller operand is packed whole, once; the product is then
- * cut along the other one's panels. What a panel's elements are does not depend on which panels are computed together:
- * each is the sum over k in ascending order, in blocks of K_BLOCK. */
+ * Method (Goto & van de Geijn 2008): both operands are copied into panels in the order in which a
+ * register tile reads them: a as [k][rows of a tile], b as [k][two vectors]. The smaller operand is
+ * packed whole, once; the product is then cut along the other one's panels. What a panel's elements
+ * are does not depend on which panels are computed together: each is the sum over k in ascending
+ * order, in blocks of K_BLOCK. */
+#include "ops/vector_transpose.h"
 
-enum { R(tile_columns) = 2 * R(N_LANES), R(k_block) = 2048 / sizeof(REAL) };
+
+enum { R(tile_columns) = 2 * R(N_LANES), R(k_block) = 1024 / sizeof(REAL) };
 
 ALWAYS_INLINE R(vector) R(load)(const REAL *p) { return *(const R(loose) *)p; }
 ALWAYS_INLINE void R(store)(REAL *p, R(vector) v) { *(R(loose) *)p = v; }
 
-/* c[rows, vectors] (+)= a[k, rows] b[k, two vectors], of which only the first counts when vectors is 1. rows and vectors are
- * literals at each use, so c stays in registers. */
+/* c[rows, vectors] (+)= a[k, rows] b[k, two vectors], of which only the first counts when vectors
+ * is 1. rows and vectors are literals at each use, so c stays in registers. */
 ALWAYS_INLINE void R(tile)(const int rows, const int vectors, int64_t k, const REAL *restrict a,
                            const REAL *restrict b, REAL *restrict c, int64_t c_row, bool add) {
     R(vector) left[N_TILE_ROWS], right[N_TILE_ROWS];
     UNROLL(14)
     for (int r = 0; r < rows; r++) {
         left[r] = (R(vector)){0};
-        if (vectors == 2) right[r] = (R(vector)){0};
+        if (vectors == 2)
+            right[r] = (R(vector)){0};
     }
     for (int64_t i = 0; i < k; i++) {
         R(vector) b0 = R(load)(b), b1 = b0;
-        if (vectors == 2) b1 = R(load)(b + R(N_LANES));
+        if (vectors == 2)
+            b1 = R(load)(b + R(N_LANES));
         UNROLL(14)
         for (int r = 0; r < rows; r++) {
             left[r] += a[r] * b0;
-            if (vectors == 2) right[r] += a[r] * b1;
+            if (vectors == 2)
+                right[r] += a[r] * b1;
         }
         a += rows;
         b += R(tile_columns);
@@ -43,11 +50,13 @@ ALWAYS_INLINE void R(tile)(const int rows, const int vectors, int64_t k, const R
 static void R(tile_any)(int rows, int vectors, int64_t k, const REAL *a, const REAL *b, REAL *c,
                         int64_t c_row, bool add) {
 #define TILE_CASE(n)                                                                               \
-    case n: R(tile)(n, 2, k, a, b, c, c_row, add); break;                                          \
-    case n + 32: R(tile)(n, 1, k, a, b, c, c_row, add); break;
-    switch (rows + (vectors == 1 ? 32 : 0)) {
-        FOR_EACH_TILE_HEIGHT(TILE_CASE)
-    }
+    case n:                                                                                        \
+        R(tile)(n, 2, k, a, b, c, c_row, add);                                                     \
+        break;                                                                                     \
+    case n + 32:                                                                                   \
+        R(tile)(n, 1, k, a, b, c, c_row, add);                                                     \
+        break;
+    switch (rows + (vectors == 1 ? 32 : 0)) { FOR_EACH_TILE_HEIGHT(TILE_CASE) }
 #undef TILE_CASE
 }
 
@@ -64,10 +73,12 @@ static void R(tile_edge)(int rows, int64_t columns, int64_t k, const REAL *a, co
 }
 
 /* to[k][rows] of a[rows, k]. */
-static void R(pack_rows)(REAL *to, const REAL *a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k) {
+static void R(pack_rows)(REAL *to, const REAL *a, int64_t a_row, int64_t a_col, int64_t rows,
+                         int64_t k) {
     enum { L = R(N_LANES) };
     int64_t i = 0;
-    /* Each store of a whole vector spills over what the next one writes; the last must not, beyond the panel. */
+    /* Each store of a whole vector spills over what the next one writes; the last must not, beyond
+     * the panel. */
     if (a_col == 1 && rows <= L)
         for (; i + 2 * L <= k; i += L)
             R(transpose)(to + i * rows, rows, a + i, a_row, rows);
@@ -76,8 +87,9 @@ static void R(pack_rows)(REAL *to, const REAL *a, int64_t a_row, int64_t a_col, 
             to[i * rows + r] = a[r * a_row + i * a_col];
 }
 
-/* Columns of b[k, n] as panels [panel][k][two vectors], `panel` elements apart; what does not exist becomes zero. Rows of b that are
- * contiguous are read along all panels, for the sake of pages and prefetching. */
+/* Columns of b[k, n] as panels [panel][k][two vectors], `panel` elements apart; what does not exist
+ * becomes zero. Rows of b that are contiguous are read along all panels, for the sake of pages and
+ * prefetching. */
 static void R(pack_columns)(REAL *restrict to, int64_t panel, const REAL *restrict b, int64_t b_row,
                             int64_t b_col, int64_t columns, int64_t k) {
     enum { N = R(tile_columns), L = R(N_LANES) };
@@ -128,26 +140,30 @@ static void R(tile_at)(const struct gemm *g, int64_t p, int64_t q, int64_t k, co
         R(tile_edge)(rows, columns, k, a, b, to, g->c_row, add);
 }
 
-/* Packs row panel p of a, k0 to before k1, to where whole panels of length k lie: panel p begins at its first row * k. */
+/* Packs row panel p of a, k0 to before k1, to where whole panels of length k lie: panel p begins at
+ * its first row * k. */
 static void R(pack_row_panel)(const struct gemm *g, const REAL *a, REAL *packed, int64_t p,
                               int64_t k0, int64_t k1) {
     int64_t n = R(n_row_panels)(g->m);
     int64_t row = R(panel_start)(g->m, n, p), rows = R(panel_start)(g->m, n, p + 1) - row;
-    R(pack_rows)(packed + row * g->k + k0 * rows, a + row * g->a_row + k0 * g->a_col, g->a_row,
-                 g->a_col, rows, k1 - k0);
+    R(pack_rows)
+    (packed + row * g->k + k0 * rows, a + row * g->a_row + k0 * g->a_col, g->a_row, g->a_col, rows,
+     k1 - k0);
 }
 
 /* Packs column panel q of b, k0 to before k1; panel q begins at q * k * tile_columns. */
 static void R(pack_column_panel)(const struct gemm *g, const REAL *b, REAL *packed, int64_t q,
                                  int64_t k0, int64_t k1) {
     enum { N = R(tile_columns) };
-    R(pack_columns)(packed + (q * g->k + k0) * N, 0, b + k0 * g->b_row + q * N * g->b_col, g->b_row,
-                    g->b_col, min_i64(g->n - q * N, N), k1 - k0);
+    R(pack_columns)
+    (packed + (q * g->k + k0) * N, 0, b + k0 * g->b_row + q * N * g->b_col, g->b_row, g->b_col,
+     min_i64(g->n - q * N, N), k1 - k0);
 }
 
-enum { R(group_panels) = 16 };
+enum { R(group_panels) = 8 };
 
-/* Column panels [q0, q1) of c from the packed a, summing k0 to before k1. scratch: a group of packed column panels. */
+/* Column panels [q0, q1) of c from the packed a, summing k0 to before k1. scratch: a group of
+ * packed column panels. */
 static void R(run_columns)(const struct gemm *g, const REAL *packed_a, const REAL *b, REAL *c,
                            int64_t q0, int64_t q1, int64_t k0, int64_t k1, REAL *scratch) {
     enum { N = R(tile_columns), KB = R(k_block), G = R(group_panels) };
@@ -156,14 +172,16 @@ static void R(run_columns)(const struct gemm *g, const REAL *packed_a, const REA
         int64_t end = min_i64(q + G, q1);
         for (int64_t k = k0; k < k1; k += KB) {
             int64_t depth = min_i64(KB, k1 - k);
-            R(pack_columns)(scratch, KB * N, b + k * g->b_row + q * N * g->b_col, g->b_row, g->b_col,
-                            min_i64(g->n, end * N) - q * N, depth);
+            R(pack_columns)
+            (scratch, KB * N, b + k * g->b_row + q * N * g->b_col, g->b_row, g->b_col,
+             min_i64(g->n, end * N) - q * N, depth);
             for (int64_t j = q; j < end; j++)
                 for (int64_t p = 0; p < n_rows; p++) {
                     int64_t row = R(panel_start)(g->m, n_rows, p);
                     int64_t rows = R(panel_start)(g->m, n_rows, p + 1) - row;
-                    R(tile_at)(g, p, j, depth, packed_a + row * g->k + k * rows,
-                               scratch + (j - q) * KB * N, c, k > k0);
+                    R(tile_at)
+                    (g, p, j, depth, packed_a + row * g->k + k * rows, scratch + (j - q) * KB * N,
+                     c, k > k0);
                 }
         }
     }
@@ -180,20 +198,22 @@ static void R(run_rows)(const struct gemm *g, const REAL *a, const REAL *packed_
             int64_t depth = min_i64(KB, k1 - k);
             for (int64_t i = p; i < end; i++) {
                 int64_t row = R(panel_start)(g->m, n_rows, i);
-                R(pack_rows)(scratch + (i - p) * KB * N_TILE_ROWS,
-                             a + row * g->a_row + k * g->a_col, g->a_row, g->a_col,
-                             R(panel_start)(g->m, n_rows, i + 1) - row, depth);
+                R(pack_rows)
+                (scratch + (i - p) * KB * N_TILE_ROWS, a + row * g->a_row + k * g->a_col, g->a_row,
+                 g->a_col, R(panel_start)(g->m, n_rows, i + 1) - row, depth);
             }
             for (int64_t q = 0; q < n_columns; q += COLUMN_BLOCK)
                 for (int64_t i = p; i < end; i++)
                     for (int64_t j = q; j < min_i64(q + COLUMN_BLOCK, n_columns); j++)
-                        R(tile_at)(g, i, j, depth, scratch + (i - p) * KB * N_TILE_ROWS,
-                                   packed_b + (j * g->k + k) * N, c, k > k0);
+                        R(tile_at)
+                        (g, i, j, depth, scratch + (i - p) * KB * N_TILE_ROWS,
+                         packed_b + (j * g->k + k) * N, c, k > k0);
         }
     }
 }
 
-/* y[n] = x[k] b[k, n], outputs [j0, j1), for b with rows one after another: sums rows of b, eight at a time. */
+/* y[n] = x[k] b[k, n], outputs [j0, j1), for b with rows one after another: sums rows of b, eight
+ * at a time. */
 static void R(sum_rows)(const REAL *restrict x, const REAL *restrict b, int64_t b_row, int64_t k,
                         int64_t j0, int64_t j1, REAL *restrict y) {
     for (int64_t j = j0; j < j1; j++)
@@ -225,8 +245,8 @@ static void R(dot_columns)(const REAL *restrict x, const REAL *restrict b, int64
         int64_t i = 0;
         for (; i + 4 * L <= k; i += 4 * L)
             UNROLL(4)
-            for (int s = 0; s < 4; s++)
-                sum[s] += R(load)(x + i + s * L) * R(load)(column + i + s * L);
+        for (int s = 0; s < 4; s++)
+            sum[s] += R(load)(x + i + s * L) * R(load)(column + i + s * L);
         REAL tail = 0;
         for (; i < k; i++)
             tail += x[i] * column[i];

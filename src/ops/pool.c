@@ -1,35 +1,44 @@
-/* Max and mean pooling over windows of an image, their gradients, and what makes those differentiable again.
+/* Max and mean pooling over windows of an image, their gradients, and what makes those
+ * differentiable again.
  *
- * In: images [n,h,w,c], any window, stride and padding. Out: one element a window and channel. Promises: of equal largest elements
- * the first in row order is the winner, and a NaN wins over any number; padding never counts. Units are rows of
- * positions, or images where windows may overlap, so the bits do not depend on the number of threads. */
+ * In: images [n,h,w,c], any window, stride and padding. Out: one element a window and channel.
+ * Promises: of equal largest elements the first in row order is the winner, and a NaN wins over any
+ * number; padding never counts. Units are rows of positions, or images where windows may overlap,
+ * so the bits do not depend on the number of threads. */
 #include "ops/conv.h"
 
 #ifdef OPS_RULES
 
 static const char an_image[] = "an image [n, h, w, c]";
 
-/* Normalises ksize, strides and padding at settings i, i + 1, i + 2 and gives the pooled shape of `image`. */
-static bool pooled(struct shape_call *c, int i, int i_image, const struct shape *image, struct shape *out) {
+/* Normalises ksize, strides and padding at settings i, i + 1, i + 2 and gives the pooled shape of
+ * `image`. */
+static bool pooled(struct shape_call *c, int i, int i_image, const struct shape *image,
+                   struct shape *out) {
     struct attr *ksize = &c->attr[i], *strides = &c->attr[i + 1];
     bool same;
-    if (!conv_window_pair(c, ksize, "ksize")) return false;
-    if (strides->kind == ATTR_UNSET) *strides = *ksize;
+    if (!conv_window_pair(c, ksize, "ksize"))
+        return false;
+    if (strides->kind == ATTR_UNSET)
+        *strides = *ksize;
     if (!conv_window_pair(c, strides, "strides") || !conv_window_padding(c, &c->attr[i + 2], &same))
         return false;
     *out = (struct shape){.rank = 4, .d = {[0] = image->d[0], [3] = image->d[3]}};
     for (int axis = 1; axis <= 2; axis++)
-        if (!conv_window_positions(c, i_image, axis, image->d[axis], dim_const(ksize->ints.v[axis - 1]),
-                                   strides->ints.v[axis - 1], same, &out->d[axis]))
+        if (!conv_window_positions(c, i_image, axis, image->d[axis],
+                                   dim_const(ksize->ints.v[axis - 1]), strides->ints.v[axis - 1],
+                                   same, &out->d[axis]))
             return false;
     return true;
 }
 
 static bool match(struct shape_call *c, int i, const struct shape *want) {
     static const char *const what[] = {"images", "rows", "columns", "channels"};
-    if (!conv_window_rank(c, i, an_image)) return false;
+    if (!conv_window_rank(c, i, an_image))
+        return false;
     for (int axis = 0; axis < 4; axis++)
-        if (!conv_window_match(c, i, axis, want->d[axis], what[axis])) return false;
+        if (!conv_window_match(c, i, axis, want->d[axis], what[axis]))
+            return false;
     return true;
 }
 
@@ -60,14 +69,17 @@ bool avg_pool_gradient_shape(struct shape_call *c) {
         return shape_refuse(c, E_SHAPE, "%s: shape is that of the image: it needs 4 sizes, not %d",
                             c->spelling, image->rank);
     struct shape y;
-    if (!pooled(c, 1, -1, image, &y) || !match(c, 0, &y)) return false;
+    if (!pooled(c, 1, -1, image, &y) || !match(c, 0, &y))
+        return false;
     c->out = *image;
     return true;
 }
 
 /* `op` over the windows of this node, whose input x and result y of the pooling are given. */
-static struct node *chosen(struct gradient_call *c, enum op_id op, struct node *y, struct node *third) {
-    return build_op(c->b, op, (struct node *[]){c->node->in[0], y, third}, 3, c->node->attr, NULL, NULL);
+static struct node *chosen(struct gradient_call *c, enum op_id op, struct node *y,
+                           struct node *third) {
+    return build_op(c->b, op, (struct node *[]){c->node->in[0], y, third}, 3, c->node->attr, NULL,
+                    NULL);
 }
 
 void max_pool_gradient(struct gradient_call *c) {
@@ -76,17 +88,19 @@ void max_pool_gradient(struct gradient_call *c) {
 
 /* Which element wins does not change with x, but at ties. */
 void max_pool_gradient_gradient(struct gradient_call *c) {
-    if (c->need[2]) c->dx[2] = chosen(c, OP_max_pool_gather, c->node->in[1], c->dy);
+    if (c->need[2])
+        c->dx[2] = chosen(c, OP_max_pool_gather, c->node->in[1], c->dy);
 }
 
 void max_pool_gather_gradient(struct gradient_call *c) {
-    if (c->need[2]) c->dx[2] = chosen(c, OP_max_pool_gradient, c->node->in[1], c->dy);
+    if (c->need[2])
+        c->dx[2] = chosen(c, OP_max_pool_gradient, c->node->in[1], c->dy);
 }
 
 void avg_pool_gradient(struct gradient_call *c) {
     const struct attr *window = c->node->attr;
-    struct attr settings[4] = {{.kind = ATTR_SHAPE, .shape = c->node->in[0]->shape},
-                               window[0], window[1], window[2]};
+    struct attr settings[4] = {
+        {.kind = ATTR_SHAPE, .shape = c->node->in[0]->shape}, window[0], window[1], window[2]};
     c->dx[0] = build_op(c->b, OP_avg_pool_gradient, &c->dy, 1, settings, NULL, NULL);
 }
 
@@ -98,12 +112,12 @@ void avg_pool_gradient_gradient(struct gradient_call *c) {
 
 #ifdef OPS_KERNELS
 
-#define REAL float
+#define REAL    float
 #define R(name) name##_f32
 #include "ops/pool_loops.h"
 #undef REAL
 #undef R
-#define REAL double
+#define REAL    double
 #define R(name) name##_f64
 #include "ops/pool_loops.h"
 
@@ -111,10 +125,12 @@ static bool is_wide(const struct kernel_call *c) { return c->out[0].dtype == DTY
 
 /* Settings i, i + 1, i + 2 are ksize, strides, padding. Units are images, or rows of positions. */
 static void describe(struct kernel_call *c, struct kernel_work *w, struct arena *a, int i,
-                     const struct kernel_arg *image, const struct kernel_arg *result, bool by_rows) {
+                     const struct kernel_arg *image, const struct kernel_arg *result,
+                     bool by_rows) {
     struct window *g = arena_new(a, struct window);
     const struct attr *ksize = &c->attr[i];
-    *g = window_of(image, result, ksize->ints.v[0], ksize->ints.v[1], &c->attr[i + 1], &c->attr[i + 2]);
+    *g = window_of(image, result, ksize->ints.v[0], ksize->ints.v[1], &c->attr[i + 1],
+                   &c->attr[i + 2]);
     c->geometry = g;
     double taps = (double)g->n * (double)(g->oh * g->ow * g->c) * (double)(g->kh * g->kw);
     work_set(w, "windows", by_rows ? g->n * g->oh : g->n, taps * (is_wide(c) ? 8 : 4));
@@ -133,7 +149,8 @@ static void prepare_mean_gradient(struct kernel_call *c, struct kernel_work *w, 
     describe(c, w, a, 1, &c->out[0], &c->in[0], false);
 }
 
-static void run_max(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_max(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                    void *scratch) {
     (void)phase, (void)scratch;
     if (is_wide(c))
         max_rows_f64(c->geometry, c->in[0].data, c->out[0].data, begin, end);
@@ -145,24 +162,26 @@ static void run_max_gradient(const struct kernel_call *c, int phase, int64_t beg
                              void *scratch) {
     (void)phase;
     if (is_wide(c))
-        max_gradient_images_f64(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data,
-                                begin, end, scratch);
+        max_gradient_images_f64(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data,
+                                c->out[0].data, begin, end, scratch);
     else
-        max_gradient_images_f32(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data,
-                                begin, end, scratch);
+        max_gradient_images_f32(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data,
+                                c->out[0].data, begin, end, scratch);
 }
 
-static void run_max_gather(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_max_gather(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                           void *scratch) {
     (void)phase;
     if (is_wide(c))
-        gather_rows_f64(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data, begin,
-                        end, scratch);
+        gather_rows_f64(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data,
+                        begin, end, scratch);
     else
-        gather_rows_f32(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data, begin,
-                        end, scratch);
+        gather_rows_f32(c->geometry, c->in[0].data, c->in[1].data, c->in[2].data, c->out[0].data,
+                        begin, end, scratch);
 }
 
-static void run_mean(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_mean(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                     void *scratch) {
     (void)phase, (void)scratch;
     if (is_wide(c))
         mean_rows_f64(c->geometry, c->in[0].data, c->out[0].data, begin, end);
@@ -182,7 +201,8 @@ static void run_mean_gradient(const struct kernel_call *c, int phase, int64_t be
 const struct kernel KERNEL(max_pool_kernel) = {.prepare = prepare_rows, .run = run_max};
 const struct kernel KERNEL(max_pool_gradient_kernel) = {.prepare = prepare_max_gradient,
                                                         .run = run_max_gradient};
-const struct kernel KERNEL(max_pool_gather_kernel) = {.prepare = prepare_rows, .run = run_max_gather};
+const struct kernel KERNEL(max_pool_gather_kernel) = {.prepare = prepare_rows,
+                                                      .run = run_max_gather};
 const struct kernel KERNEL(avg_pool_kernel) = {.prepare = prepare_rows, .run = run_mean};
 const struct kernel KERNEL(avg_pool_gradient_kernel) = {.prepare = prepare_mean_gradient,
                                                         .run = run_mean_gradient};

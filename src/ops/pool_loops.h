@@ -1,5 +1,5 @@
-/* Pooling for one element type; included once for each, with REAL and R(name) defined. Inner loops run over channels, which lie one
- * after another. */
+/* Pooling for one element type; included once for each, with REAL and R(name) defined. Inner loops
+ * run over channels, which lie one after another. */
 
 /* Is x the element that max_pool chose, given the result y of its window? NaN chose itself. */
 #define IS_LARGEST(x, y) ((x) == (y) || ((x) != (x) && (y) != (y)))
@@ -14,8 +14,8 @@ static void R(max_window)(const REAL *restrict x, int64_t c, bool first, REAL *r
 }
 
 /* dx gets what is left of g where x was chosen. */
-static void R(max_scatter)(const REAL *restrict x, const REAL *restrict y, int64_t c, REAL *restrict g,
-                           REAL *restrict dx) {
+static void R(max_scatter)(const REAL *restrict x, const REAL *restrict y, int64_t c,
+                           REAL *restrict g, REAL *restrict dx) {
     for (int64_t k = 0; k < c; k++) {
         bool chosen = IS_LARGEST(x[k], y[k]);
         dx[k] += chosen ? g[k] : 0;
@@ -24,8 +24,8 @@ static void R(max_scatter)(const REAL *restrict x, const REAL *restrict y, int64
 }
 
 /* out gets v where x was chosen and nothing was before: open is 1 there, else 0. */
-static void R(max_gather)(const REAL *restrict x, const REAL *restrict y, const REAL *restrict v, int64_t c,
-                          REAL *restrict open, REAL *restrict out) {
+static void R(max_gather)(const REAL *restrict x, const REAL *restrict y, const REAL *restrict v,
+                          int64_t c, REAL *restrict open, REAL *restrict out) {
     for (int64_t k = 0; k < c; k++) {
         bool chosen = IS_LARGEST(x[k], y[k]);
         out[k] = chosen && open[k] != 0 ? v[k] : out[k];
@@ -34,7 +34,8 @@ static void R(max_gather)(const REAL *restrict x, const REAL *restrict y, const 
 }
 
 /* Rows of output positions [begin, end), counted over all images. */
-static void R(max_rows)(const struct window *g, const REAL *x, REAL *y, int64_t begin, int64_t end) {
+static void R(max_rows)(const struct window *g, const REAL *x, REAL *y, int64_t begin,
+                        int64_t end) {
     for (int64_t row = begin; row < end; row++) {
         const REAL *image = x + row / g->oh * g->h * g->w * g->c;
         int64_t i = row % g->oh, y0, y1, x0, x1;
@@ -44,14 +45,15 @@ static void R(max_rows)(const struct window *g, const REAL *x, REAL *y, int64_t 
             REAL *to = y + (row * g->ow + j) * g->c;
             for (int64_t a = y0; a < y1; a++)
                 for (int64_t b = x0; b < x1; b++)
-                    R(max_window)(image + ((i * g->sh - g->top + a) * g->w + j * g->sw - g->left + b) * g->c,
-                                  g->c, a == y0 && b == x0, to);
+                    R(max_window)
+                    (image + ((i * g->sh - g->top + a) * g->w + j * g->sw - g->left + b) * g->c,
+                     g->c, a == y0 && b == x0, to);
         }
     }
 }
 
-static void R(gather_rows)(const struct window *g, const REAL *x, const REAL *y, const REAL *v, REAL *out,
-                           int64_t begin, int64_t end, REAL *open) {
+static void R(gather_rows)(const struct window *g, const REAL *x, const REAL *y, const REAL *v,
+                           REAL *out, int64_t begin, int64_t end, REAL *open) {
     for (int64_t row = begin; row < end; row++) {
         int64_t image = row / g->oh * g->h * g->w * g->c;
         int64_t i = row % g->oh, y0, y1, x0, x1;
@@ -71,8 +73,9 @@ static void R(gather_rows)(const struct window *g, const REAL *x, const REAL *y,
     }
 }
 
-static void R(max_gradient_images)(const struct window *g, const REAL *x, const REAL *y, const REAL *dy,
-                                   REAL *dx, int64_t begin, int64_t end, REAL *left) {
+static void R(max_gradient_images)(const struct window *g, const REAL *x, const REAL *y,
+                                   const REAL *dy, REAL *dx, int64_t begin, int64_t end,
+                                   REAL *left) {
     int64_t size = g->h * g->w * g->c;
     memset(dx + begin * size, 0, (size_t)((end - begin) * size) * sizeof(REAL));
     for (int64_t row = begin * g->oh; row < end * g->oh; row++) {
@@ -92,7 +95,8 @@ static void R(max_gradient_images)(const struct window *g, const REAL *x, const 
     }
 }
 
-static void R(mean_rows)(const struct window *g, const REAL *x, REAL *y, int64_t begin, int64_t end) {
+static void R(mean_rows)(const struct window *g, const REAL *x, REAL *y, int64_t begin,
+                         int64_t end) {
     for (int64_t row = begin; row < end; row++) {
         const REAL *image = x + row / g->oh * g->h * g->w * g->c;
         int64_t i = row % g->oh, y0, y1, x0, x1;

@@ -1,8 +1,9 @@
-/* Vectors as wide as the instruction set of this build has them, by the compiler's vector extensions, so that one source
- * serves SSE, AVX2 and AVX-512. vector_f32 and vector_f64 live in registers; *_loose are the same at any address.
+/* Vectors as wide as the instruction set of this build has them, by the compiler's vector
+ * extensions, so that one source serves SSE, AVX2 and AVX-512. vector_f32 and vector_f64 live in
+ * registers; *_loose are the same at any address.
  *
- * Register tiles are N_TILE_ROWS rows of two vectors: as many accumulators as leave room for two loaded vectors and
- * one broadcast element. */
+ * Register tiles are N_TILE_ROWS rows of two vectors: as many accumulators as leave room for two
+ * loaded vectors and one broadcast element. */
 #ifndef NN_OPS_VECTOR_H
 #define NN_OPS_VECTOR_H
 
@@ -10,13 +11,13 @@
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
-#define N_TILE_ROWS 14
+#define N_TILE_ROWS  14
 #elif defined(__AVX2__)
 #define VECTOR_BYTES 32
-#define N_TILE_ROWS 6
+#define N_TILE_ROWS  6
 #else
 #define VECTOR_BYTES 16
-#define N_TILE_ROWS 5
+#define N_TILE_ROWS  5
 #endif
 
 /* X(1) .. X(N_TILE_ROWS) */

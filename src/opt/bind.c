@@ -16,8 +16,10 @@ enum bind_result bind_dim(struct binder *b, struct dim d, int64_t size, const st
         uint32_t s = d.sym[i];
         int64_t known = s < b->known.n ? b->known.size[s] : -1;
         if (known < 0 && open) return BIND_OPEN;
-        if (known < 0) open = s;
-        else if (__builtin_mul_overflow(product, known, &product)) return BIND_CONFLICT;
+        if (known < 0)
+            open = s;
+        else if (__builtin_mul_overflow(product, known, &product))
+            return BIND_CONFLICT;
     }
     if (!open) return product == size ? BIND_OK : BIND_CONFLICT;
     if (open >= b->known.n) return BIND_OPEN;
@@ -32,7 +34,8 @@ const struct node *bind_source(const struct binder *b, struct dim d) {
     return d.sym[0] && d.sym[0] < b->known.n ? b->from[d.sym[0]] : NULL;
 }
 
-bool bind_shape(const struct binder *b, const struct shape *s, struct shape *to, uint32_t *unbound) {
+bool bind_shape(const struct binder *b, const struct shape *s, struct shape *to,
+                uint32_t *unbound) {
     *to = (struct shape){.rank = s->rank, .on_purpose = s->on_purpose};
     for (int i = 0; i < s->rank; i++) {
         int64_t size;

@@ -1,5 +1,6 @@
-/* Sizes for named dimensions: what the symbols of a script's shapes stand for in one demand, found by holding declared shapes
- * against concrete ones. A product (7*n) is solved when one of its symbols is not known yet. */
+/* Sizes for named dimensions: what the symbols of a script's shapes stand for in one demand,
+ * found by holding declared shapes against concrete ones. A product (7*n) is solved when one of
+ * its symbols is not known yet. */
 #ifndef NN_OPT_BIND_H
 #define NN_OPT_BIND_H
 
@@ -7,15 +8,15 @@
 
 struct binder {
     const struct symbols *symbols;
-    struct bindings known;     /* size of each symbol, -1 when not bound */
-    const struct node **from;  /* [known.n] the node whose shape bound it */
+    struct bindings known;    /* size of each symbol, -1 when not bound */
+    const struct node **from; /* [known.n] the node whose shape bound it */
 };
 
 /* All symbols of `symbols` that exist now, unbound. Memory from `a`. */
 void bind_init(struct binder *b, struct arena *a, const struct symbols *symbols);
 
-/* OK: the dim is `size`, now or before. OPEN: two of its symbols are not known yet, try again. CONFLICT: what is known makes it
- * another size. IMPOSSIBLE: no size of its symbol does. */
+/* OK: the dim is `size`, now or before. OPEN: two of its symbols are not known yet, try again.
+ * CONFLICT: what is known makes it another size. IMPOSSIBLE: no size of its symbol does. */
 enum bind_result { BIND_OK, BIND_OPEN, BIND_CONFLICT, BIND_IMPOSSIBLE };
 enum bind_result bind_dim(struct binder *b, struct dim d, int64_t size, const struct node *from);
 

@@ -1,13 +1,16 @@
-/* Equal expressions are computed once. Interning already makes one node of what is written alike; what is left is x + y beside y + x, and
- * shapes that differ in whether a 1 was meant to be stretched, which matters to a script and not to a plan. Both are put into
- * one form, and interning does the rest.
+/* Equal expressions are computed once. Interning already makes one node of what is written alike;
+ * what is left is x + y beside y + x, and shapes that differ in whether a 1 was meant to be
+ * stretched, which matters to a script and not to a plan. Both are put into one form, and interning
+ * does the rest.
  *
- * Operands are ordered by their place in the walk from the roots, so that the form depends on the graph only. */
+ * Operands are ordered by their place in the walk from the roots, so that the form depends on
+ * the graph only. */
 #include "opt/rewrite.h"
 
 void opt_cse(struct program *p);
 
-/* Only where the bits of the result do not depend on the order: not maximum, which has to choose between 0 and -0. */
+/* Only where the bits of the result do not depend on the order: not maximum, which has to choose
+ * between 0 and -0. */
 static bool is_commutative(enum op_id id) {
     static const bool commutative[N_OPS] = {
         [OP_add] = true,       [OP_mul] = true,         [OP_equal] = true,

@@ -1,5 +1,5 @@
-/* Leaves out what no root needs: the graph's list then holds what a plan has to compute and nothing else. A feed that nothing needs any
- * more is no feed of the program. */
+/* Leaves out what no root needs: the graph's list then holds what a plan has to compute and
+ * nothing else. A feed that nothing needs any more is no feed of the program. */
 #include "opt/opt.h"
 
 void opt_dce(struct program *p);

@@ -1,9 +1,10 @@
 /* Known values are worked out once, here, instead of in each run.
  *
- * Only where the result cannot depend on who computes it: operations that IEEE 754 rounds exactly (not exp, whose last bit is the
- * kernel's own), integers whose values fit 32 bits, conversions, and choices by a known condition (`training`). A float32 operation done
- * in double and rounded once gives the float32 result (Figueroa 1995: 53 >= 2 * 24 + 2 bits), so one evaluator serves both.
- * Tensors of more than 64 elements are left to the kernels. */
+ * Only where the result cannot depend on who computes it: operations that IEEE 754 rounds
+ * exactly (not exp, whose last bit is the kernel's own), integers whose values fit 32 bits,
+ * conversions, and choices by a known condition (`training`). A float32 operation done in double
+ * and rounded once gives the float32 result (Figueroa 1995: 53 >= 2 * 24 + 2 bits), so one
+ * evaluator serves both. Tensors of more than 64 elements are left to the kernels. */
 #include <math.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static struct node *give_constant(struct program *p, struct tensor *value) {
     return n;
 }
 
-/* ---- one element ----------------------------------------------------------------------------------- */
+/* ---- one element ---- */
 
 static bool fold_comparison(enum op_id id, double x, double y, double *r) {
     switch (id) {
@@ -77,7 +78,8 @@ static bool fold_float(enum op_id id, double x, double y, double *r) {
     }
 }
 
-/* Sums and products of 32-bit integers are exact in the double that carries them, up to 2^53; a product beyond is left alone. */
+/* Sums and products of 32-bit integers are exact in the double that carries them, up to 2^53; a
+ * product beyond is left alone. */
 static bool fold_integer(enum op_id id, double x, double y, double *r) {
     return fabs(x) <= 0x1p31 && fabs(y) <= 0x1p31 && fold_arithmetic(id, x, y, r) &&
            fabs(*r) <= 0x1p53;
@@ -90,7 +92,7 @@ static bool fold_element(const struct node *n, double x, double y, double *r) {
                              : dtype_is_int(t) && fold_integer(n->op->id, x, y, r);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 /* The element of `in` that broadcasting puts beside element i of a result of shape `out`. */
 static int64_t broadcast_index(const struct shape *out, const struct shape *in, int64_t i) {
@@ -124,7 +126,8 @@ static struct node *fold_elementwise(struct program *p, struct node *n) {
         double r;
         if (n->op->id == OP_where) {
             r = known_element(n, known_element(n, 0, i) != 0 ? 1 : 2, i);
-        } else if (!fold_element(n, known_element(n, 0, i), n->n_in > 1 ? known_element(n, 1, i) : 0, &r)) {
+        } else if (!fold_element(n, known_element(n, 0, i),
+                                 n->n_in > 1 ? known_element(n, 1, i) : 0, &r)) {
             tensor_unref(value);
             return NULL;
         }
@@ -143,7 +146,8 @@ static struct node *fold_cast(struct program *p, struct node *n) {
     if (dtype_is_float(x->dtype) && dtype_is_int(n->dtype)) {
         for (int64_t i = 0; i < x->value->n_elements; i++) {
             double v = tensor_get(x->value, i);
-            if (!(v >= (n->dtype == DTYPE_U8 ? 0 : -0x1p30) && v <= (n->dtype == DTYPE_U8 ? 255 : 0x1p30)))
+            if (!(v >= (n->dtype == DTYPE_U8 ? 0 : -0x1p30) &&
+                  v <= (n->dtype == DTYPE_U8 ? 255 : 0x1p30)))
                 return NULL;
         }
     }
@@ -172,12 +176,14 @@ static struct node *fold_broadcast(struct program *p, struct node *n) {
     return give_constant(p, value);
 }
 
-/* The sum of equal whole numbers (a count of ones), small enough that every partial sum is exact in whatever order. */
+/* The sum of equal whole numbers (a count of ones), small enough that every partial sum is exact
+ * in whatever order. */
 static struct node *fold_sum(struct program *p, struct node *n) {
     const struct node *x = n->in[0];
     double value, exact = x->dtype == DTYPE_F64 ? 0x1p52 : 0x1p23;
     int64_t n_out = shape_n_elements(&n->shape);
-    if (n_out == 0 || n->dtype != x->dtype || !dtype_is_float(n->dtype) || !rewrite_is_uniform(x, &value))
+    if (n_out == 0 || n->dtype != x->dtype || !dtype_is_float(n->dtype) ||
+        !rewrite_is_uniform(x, &value))
         return NULL;
     double sum = value * ((double)shape_n_elements(&x->shape) / (double)n_out);
     if (value != floor(value) || !(fabs(sum) <= exact)) return NULL;
@@ -208,10 +214,14 @@ struct node *fold_step(struct program *p, struct node *n) {
         for (int i = 0; i < n->n_in; i++)
             if (!fits_double(n->in[i])) return NULL;
         struct node *known = NULL;
-        if (n->op->id == OP_cast) known = fold_cast(p, n);
-        else if (n->op->id == OP_reshape) known = fold_reshape(p, n);
-        else if (n->op->id == OP_broadcast_to) known = fold_broadcast(p, n);
-        else if (n->op->trait == OP_ELEMENTWISE) known = fold_elementwise(p, n);
+        if (n->op->id == OP_cast)
+            known = fold_cast(p, n);
+        else if (n->op->id == OP_reshape)
+            known = fold_reshape(p, n);
+        else if (n->op->id == OP_broadcast_to)
+            known = fold_broadcast(p, n);
+        else if (n->op->trait == OP_ELEMENTWISE)
+            known = fold_elementwise(p, n);
         if (known) return known;
     }
     if (n->op->id == OP_sum) return fold_sum(p, n);

@@ -1,15 +1,17 @@
-/* Elementwise nodes of one shape become groups; a group runs as one pass over memory, and what is used only inside it is
- * never stored.
+/* Elementwise nodes of one shape become groups; a group runs as one pass over memory, and what is
+ * used only inside it is never stored.
  *
- * A group must be convex: no path leaves it and comes back, or no order of the groups would run. That is kept by levels instead of by
- * searching. An edge costs 0 when it joins two elementwise nodes of one shape, else 1, and every node gets a level such that a user's is at
- * least its operand's plus the edge's cost. Then a path that returns to its level used free edges only and never left the set of nodes that
- * free edges within the level connect; those sets are the groups, and between groups levels only rise. Any levels will do, so they are
- * chosen for little memory traffic: a node goes as late as its users let it when that puts it beside one of them (what only the backward
- * pass reads is computed there), else as early as its operands let it.
+ * A group must be convex: no path leaves it and comes back, or no order of the groups would run.
+ * That is kept by levels instead of by searching. An edge costs 0 when it joins two elementwise
+ * nodes of one shape, else 1, and every node gets a level such that a user's is at least its
+ * operand's plus the edge's cost. Then a path that returns to its level used free edges only and
+ * never left the set of nodes that free edges within the level connect; those sets are the groups,
+ * and between groups levels only rise. Any levels will do, so they are chosen for little memory
+ * traffic: a node goes as late as its users let it when that puts it beside one of them (what only
+ * the backward pass reads is computed there), else as early as its operands let it.
  *
- * Groups that exceed what one elementwise program can hold are cut along the walk's order, which keeps each part convex. Linear in
- * the graph.
+ * Groups that exceed what one elementwise program can hold are cut along the walk's order, which
+ * keeps each part convex. Linear in the graph.
  *
  * Not for: which storage an output gets, or whether a step may work in place (plan/). */
 #include "ir/kernel.h"
@@ -23,7 +25,7 @@ struct fusion {
     int *level;
     int *n_uses;    /* edges from users; a root counts as one more */
     bool *is_read;  /* some user is not an end of the graph */
-    int *member_of; /* union-find over the sets; the smallest number of a set is its representative */
+    int *member_of; /* union-find over the sets; a set is named by its smallest number */
 };
 
 static bool is_free(const struct node *from, const struct node *to) {
@@ -38,7 +40,8 @@ static void count_uses(struct fusion *f, struct program *p) {
     for (int r = 0; r < p->n_roots; r++) f->n_uses[p->roots[r]->number]++;
     for (int i = n - 1; i >= 0; i--) {
         const struct node *node = f->order.at[i];
-        /* an assign or a check that nothing reads leads nowhere: it bounds no level and closes no path */
+        /* an assign or a check that nothing reads leads nowhere: it bounds no level and closes
+         * no path */
         bool end = node->op->trait == OP_EFFECT && !f->is_read[i];
         for (int k = 0; k < node->n_in; k++) {
             f->n_uses[node->in[k]->number]++;
@@ -58,8 +61,8 @@ static void set_earliest(struct fusion *f) {
     }
 }
 
-/* From the users down: `latest` is what final levels of users allow; joined says that a user in reach by a free edge is the one that
- * bounds it. */
+/* From the users down: `latest` is what final levels of users allow; joined says that a user in
+ * reach by a free edge is the one that bounds it. */
 static void sink_to_users(struct fusion *f) {
     int n = f->order.n;
     int *latest = arena_array(&f->scratch, int, n);
@@ -73,8 +76,10 @@ static void sink_to_users(struct fusion *f) {
             int in = user->in[k]->number;
             bool free_edge = is_free(user->in[k], user);
             int bound = f->level[i] - !free_edge;
-            if (bound < latest[in]) latest[in] = bound, joined[in] = free_edge;
-            else if (bound == latest[in] && free_edge) joined[in] = true;
+            if (bound < latest[in])
+                latest[in] = bound, joined[in] = free_edge;
+            else if (bound == latest[in] && free_edge)
+                joined[in] = true;
         }
     }
 }
@@ -108,15 +113,18 @@ struct membership {
     int *group, *input_of, *uses_left;
 };
 
-/* Adds n to g if it still fits. Outputs are counted as if the group ended here, so they may sink later. */
+/* Adds n to g if it still fits. Outputs are counted as if the group ended here, so they may sink
+ * later. */
 static bool group_take(struct group *g, struct membership *m, const struct node *n) {
     int new_inputs = 0, inner[MAX_INPUTS], n_inner = 0, n_out = g->n_out + 1;
     for (int k = 0; k < n->n_in; k++) {
         int in = n->in[k]->number;
         bool again = false;
         for (int j = 0; j < k; j++) again |= n->in[j] == n->in[k];
-        if (m->group[in] == g->id) inner[n_inner++] = in;
-        else if (!again && m->input_of[in] != g->id) new_inputs++;
+        if (m->group[in] == g->id)
+            inner[n_inner++] = in;
+        else if (!again && m->input_of[in] != g->id)
+            new_inputs++;
     }
     for (int k = 0; k < n_inner; k++)
         if (--m->uses_left[inner[k]] == 0) n_out--;

@@ -1,9 +1,11 @@
-/* A demand becomes a program: the needed part of the session's graph, copied into the plan's graph with concrete shapes.
+/* A demand becomes a program: the needed part of the session's graph, copied into the plan's graph
+ * with concrete shapes.
  *
- * In: roots, fed tensors and their values, the session's graph. Out: a graph of its own whose every shape is numbers. Each op's shape rule
- * is asked again with those numbers, so that what could not be known when a line ran is refused now, by the same words and at that
- * line. Sizes of named dimensions come from the feeds first, then from each copied node's own shape. Fed tensors become placeholders and what
- * only they needed is left out. No recursion; linear in what is needed.
+ * In: roots, fed tensors and their values, the session's graph. Out: a graph of its own whose every
+ * shape is numbers. Each op's shape rule is asked again with those numbers, so that what could not
+ * be known when a line ran is refused now, by the same words and at that line. Sizes of named
+ * dimensions come from the feeds first, then from each copied node's own shape. Fed tensors become
+ * placeholders and what only they needed is left out. No recursion; linear in what is needed.
  *
  * Not for: making the graph smaller (the passes), values (exec/). */
 #include <inttypes.h>
@@ -21,12 +23,14 @@ struct instance {
     struct diags *diags;
     struct arena scratch;
     struct binder binder;
-    ARRAY(struct node *) need; /* of the session's graph; a node's number is its index, inputs before users */
-    ARRAY(int) fed;            /* which feed stands for need.at[i], or -1 */
-    struct node **copy;        /* [need.n] */
+    /* of the session's graph; a node's number is its index, inputs before users */
+    ARRAY(struct node *) need;
+    ARRAY(int) fed; /* which feed stands for need.at[i], or -1 */
+    struct node **copy; /* [need.n] */
 };
 
-/* What `n` is copied from: its inputs; a default for a placeholder; an assign's target is no value and is copied with it. */
+/* What `n` is copied from: its inputs; a default for a placeholder; an assign's target is no
+ * value and is copied with it. */
 static int n_sources(const struct instance *in, const struct node *n) {
     if (n == in->training) return 0;
     if (n->op->id == OP_placeholder) return n->fallback != NULL;
@@ -62,7 +66,7 @@ static const char *type_text(struct instance *in, enum dtype t, const struct sha
                         shape_print(text, sizeof text, in->binder.symbols, s));
 }
 
-/* ---- what is needed -------------------------------------------------------------------------------- */
+/* ---- what is needed ---- */
 
 static void need_add(struct instance *in, struct node *n, int fed) {
     n->number = in->need.n;
@@ -70,9 +74,13 @@ static void need_add(struct instance *in, struct node *n, int fed) {
     array_push(&in->scratch, &in->fed, fed);
 }
 
-/* Depth first from the roots, cut at what is fed. A fed node waits under a negative number until it is reached. */
+/* Depth first from the roots, cut at what is fed. A fed node waits under a negative number until
+ * it is reached. */
 static void find_needed(struct instance *in) {
-    struct frame { struct node *node; int next; };
+    struct frame {
+        struct node *node;
+        int next;
+    };
     ARRAY(struct frame) stack = {0};
     uint32_t visit = ++in->session->visit;
     for (int i = in->d->n_fed - 1; i >= 0; i--) {
@@ -107,12 +115,12 @@ static bool is_unfed(const struct instance *in, int i) {
     return n->op->id == OP_placeholder && in->fed.at[i] < 0 && !n->fallback && n != in->training;
 }
 
-/* ---- unfed placeholders ---------------------------------------------------------------------------- */
+/* ---- unfed placeholders ---- */
 
 enum { MAX_CHAIN_NAMES = 5 };
 
-/* "accuracy <- logits <- x": the named nodes on a shortest way from a root to `target`, which breadth-first search finds;
- * the middle is left out when it is long. */
+/* "accuracy <- logits <- x": the named nodes on a shortest way from a root to `target`, which
+ * breadth-first search finds; the middle is left out when it is long. */
 static const char *chain_text(struct instance *in, const struct node *target) {
     int n = in->need.n, n_queued = 0;
     int *queue = arena_array(&in->scratch, int, n), *user = arena_array(&in->scratch, int, n);
@@ -143,30 +151,30 @@ static const char *chain_text(struct instance *in, const struct node *target) {
         if (cut && i > 1 && i < names.n - 2) continue;
         text = arena_printf(&in->scratch, "%s <- %s", text, names.at[i]);
     }
-    return arena_printf(&in->scratch, "`%s` needs `%s` (%s)", names.at[names.n - 1], names.at[0], text);
+    return arena_printf(&in->scratch, "`%s` needs `%s` (%s)", names.at[names.n - 1], names.at[0],
+                        text);
 }
 
 static void report_unfed(struct instance *in, const struct node *n) {
     const char *chain = chain_text(in, n);
-    struct diag *d =
-        chain ? diag_error(in->diags, E_UNFED, demand_span(in),
-                           "%s, which is a placeholder and was not fed", chain)
-              : diag_error(in->diags, E_UNFED, demand_span(in),
-                           "`%s` is a placeholder and was not fed", node_word(n));
+    struct diag *d = chain ? diag_error(in->diags, E_UNFED, demand_span(in),
+                                        "%s, which is a placeholder and was not fed", chain)
+                           : diag_error(in->diags, E_UNFED, demand_span(in),
+                                        "`%s` is a placeholder and was not fed", node_word(n));
     diag_trail(d, in->demanded_at);
     if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
     if (n->name) diag_help(d, "feed it: .%s(%s=...)", in->d->training ? "run" : "eval", n->name);
 }
 
-/* ---- sizes ----------------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 
 static bool refuse_feed(struct instance *in, int f) {
     const struct node *n = in->d->fed[f];
     const struct tensor *v = in->d->value[f];
     struct shape given = tensor_shape(v);
-    struct diag *d = diag_error(in->diags, E_FEED, demand_span(in), "`%s` is %s, but is fed %s",
-                                node_word(n), type_text(in, n->dtype, &n->shape),
-                                type_text(in, v->dtype, &given));
+    struct diag *d =
+        diag_error(in->diags, E_FEED, demand_span(in), "`%s` is %s, but is fed %s", node_word(n),
+                   type_text(in, n->dtype, &n->shape), type_text(in, v->dtype, &given));
     diag_trail(d, in->demanded_at);
     if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
     return false;
@@ -180,10 +188,11 @@ static bool refuse_sizes(struct instance *in, int f, int axis) {
     dim_evaluate(dim, &in->binder.known, &expected, NULL);
     if (dim_is_const(dim) || !other || other == n) return refuse_feed(in, f);
     char text[SHAPE_TEXT];
-    struct diag *d = diag_error(in->diags, E_DIM_CONFLICT, demand_span(in),
-                                "two feeds disagree on `%s`: %s gives %" PRId64 ", %s gives %" PRId64,
-                                dim_print(text, sizeof text, in->binder.symbols, dim),
-                                node_word(other), expected, node_word(n), in->d->value[f]->dim[axis]);
+    struct diag *d =
+        diag_error(in->diags, E_DIM_CONFLICT, demand_span(in),
+                   "two feeds disagree on `%s`: %s gives %" PRId64 ", %s gives %" PRId64,
+                   dim_print(text, sizeof text, in->binder.symbols, dim), node_word(other),
+                   expected, node_word(n), in->d->value[f]->dim[axis]);
     diag_trail(d, in->demanded_at);
     return false;
 }
@@ -204,8 +213,9 @@ static bool bind_feed(struct instance *in, int f, bool *open) {
     return true;
 }
 
-/* All feeds are held against their declarations, also those that this demand does not need: a feed that does not fit
- * is a mistake either way. A second round lets products use what later feeds bound. */
+/* All feeds are held against their declarations, also those that this demand does not need: a
+ * feed that does not fit is a mistake either way. A second round lets products use what later
+ * feeds bound. */
 static bool bind_feeds(struct instance *in) {
     bool ok = true, open = false;
     for (int f = 0; f < in->d->n_fed; f++) ok &= bind_feed(in, f, &open);
@@ -216,7 +226,8 @@ static bool bind_feeds(struct instance *in) {
     return ok;
 }
 
-static bool refuse_result(struct instance *in, const struct node *n, const struct node *copy, int axis) {
+static bool refuse_result(struct instance *in, const struct node *n, const struct node *copy,
+                          int axis) {
     struct dim dim = n->shape.d[axis];
     const struct node *other = bind_source(&in->binder, dim);
     int64_t expected = -1;
@@ -229,19 +240,22 @@ static bool refuse_result(struct instance *in, const struct node *n, const struc
                        dim_print(text, sizeof text, in->binder.symbols, dim), node_word(n),
                        copy->shape.d[axis].k, expected, node_word(other));
     else
-        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n), "`%s` is %s, but with these feeds it is %s",
-                       node_word(n), type_text(in, n->dtype, &n->shape),
+        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n),
+                       "`%s` is %s, but with these feeds it is %s", node_word(n),
+                       type_text(in, n->dtype, &n->shape),
                        type_text(in, copy->dtype, &copy->shape));
     diag_trail(d, n->origin);
     if (in->demanded_at) diag_note(d, demand_span(in), "demanded here");
     return false;
 }
 
-/* The copy's shape must be what the script's node said; symbols that it alone knows are bound by it. */
+/* The copy's shape must be what the script's node said; symbols that it alone knows are bound by
+ * it. */
 static bool bind_result(struct instance *in, const struct node *n, const struct node *copy) {
     if (n->shape.rank != copy->shape.rank || n->dtype != copy->dtype) {
-        diag_error(in->diags, E_SHAPE, node_span(n), "`%s` is %s, but with these feeds it is %s", node_word(n),
-                   type_text(in, n->dtype, &n->shape), type_text(in, copy->dtype, &copy->shape));
+        diag_error(in->diags, E_SHAPE, node_span(n), "`%s` is %s, but with these feeds it is %s",
+                   node_word(n), type_text(in, n->dtype, &n->shape),
+                   type_text(in, copy->dtype, &copy->shape));
         return false;
     }
     for (int k = 0; k < n->shape.rank; k++) {
@@ -251,10 +265,12 @@ static bool bind_result(struct instance *in, const struct node *n, const struct 
     return true;
 }
 
-/* ---- copying --------------------------------------------------------------------------------------- */
+/* ---- copying ---- */
 
-/* A leaf that stands for something of the session; not build_*, which would take the origin of the demand. */
-static struct node *copy_leaf(struct instance *in, const struct node *n, const struct shape *shape) {
+/* A leaf that stands for something of the session; not build_*, which would take the origin of
+ * the demand. */
+static struct node *copy_leaf(struct instance *in, const struct node *n,
+                              const struct shape *shape) {
     struct node like = *n;
     like.shape = *shape;
     if (n->op->id == OP_placeholder) like.fallback = NULL;
@@ -333,8 +349,8 @@ static void report_unbound(struct instance *in, const struct node *n, uint32_t s
     if (name) diag_help(d, "feed a tensor that was declared with the dimension `%s`", name);
 }
 
-/* Copies in rounds: a node whose shape setting names a dimension that no feed has waits until another node has bound it. One
- * round does it but for such nodes. */
+/* Copies in rounds: a node whose shape setting names a dimension that no feed has waits until
+ * another node has bound it. One round does it but for such nodes. */
 static bool copy_all(struct instance *in) {
     in->copy = arena_array(&in->scratch, struct node *, in->need.n);
     for (int left = in->need.n, before = left + 1; left && left < before;) {
@@ -345,8 +361,10 @@ static bool copy_all(struct instance *in) {
             if (in->copy[i]) continue;
             enum outcome outcome = copy_node(in, i, &unbound);
             if (outcome == FAILED) return false;
-            if (outcome == COPIED) left--;
-            else if (unbound && waiting < 0) waiting = i, symbol = unbound;
+            if (outcome == COPIED)
+                left--;
+            else if (unbound && waiting < 0)
+                waiting = i, symbol = unbound;
         }
         if (left && left == before) return report_unbound(in, in->need.at[waiting], symbol), false;
     }
@@ -355,7 +373,8 @@ static bool copy_all(struct instance *in) {
 
 static void program_init(struct program *p, struct arena *arena, const struct demand *d,
                          const struct build *source, struct diags *diags) {
-    *p = (struct program){.arena = arena, .n_roots = d->n_roots, .n_fetch = d->n_fetch, .n_fed = d->n_fed};
+    *p = (struct program){
+        .arena = arena, .n_roots = d->n_roots, .n_fetch = d->n_fetch, .n_fed = d->n_fed};
     graph_init(&p->graph, arena);
     p->build = *source;
     p->build.graph = &p->graph;
@@ -371,8 +390,12 @@ bool opt_instantiate(struct program *p, struct arena *arena, const struct demand
                      const struct origin *demanded_at) {
     program_init(p, arena, d, source, diags);
     struct instance in = {
-        .p = p, .d = d, .session = source->graph, .training = training_node,
-        .demanded_at = demanded_at, .diags = diags,
+        .p = p,
+        .d = d,
+        .session = source->graph,
+        .training = training_node,
+        .demanded_at = demanded_at,
+        .diags = diags,
     };
     bind_init(&in.binder, &in.scratch, source->symbols);
     find_needed(&in);

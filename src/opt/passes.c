@@ -1,4 +1,5 @@
-/* The passes in their order, each checked in debug builds: the pass that broke a graph is named by the failure. */
+/* The passes in their order, each checked in debug builds: the pass that broke a graph is named
+ * by the failure. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,8 +19,7 @@ const int n_opt_passes = sizeof opt_passes / sizeof *opt_passes;
 static void verify(struct program *p, const char *after) {
 #ifndef NDEBUG
     struct arena scratch = {0};
-    const char *fault =
-        graph_verify(&p->graph, &scratch, p->build.symbols, p->roots, p->n_roots);
+    const char *fault = graph_verify(&p->graph, &scratch, p->build.symbols, p->roots, p->n_roots);
     if (fault) {
         fprintf(stderr, "nnrun: internal error after %s: %s\n", after, fault);
         abort();

@@ -1,4 +1,5 @@
-/* The walk of the rewriting passes. Linear in the graph: each node is copied at most once a walk, and a rule looks a few nodes deep. */
+/* The walk of the rewriting passes. Linear in the graph: each node is copied at most once a
+ * walk, and a rule looks a few nodes deep. */
 #include <assert.h>
 #include <string.h>
 
@@ -59,7 +60,8 @@ bool rewrite_walk(struct program *p, struct node *(*step)(struct program *p, str
         bool moved = false;
         for (int k = 0; k < n->n_in; k++) {
             in[k] = became[n->in[k]->number];
-            /* what reads the result of an assignment reads the value: the chain may then run as one */
+            /* what reads the result of an assignment reads the value: the chain may then run as
+             * one */
             if (in[k]->op->id == OP_assign && is_root[n->in[k]->number]) in[k] = in[k]->in[1];
             moved |= in[k] != n->in[k];
         }

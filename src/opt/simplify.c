@@ -1,8 +1,9 @@
-/* Algebra on graphs: tables of rules, tried at every node from the inputs up until none applies. What a rule builds below
- * its result is looked at in the next round; rounds end when nothing changes.
+/* Algebra on graphs: tables of rules, tried at every node from the inputs up until none applies.
+ * What a rule builds below its result is looked at in the next round; rounds end when nothing
+ * changes.
  *
- * A rule keeps the value to the bit, but for the sign of a zero (x + 0) and where the value gets better: log(softmax(z)) is computed
- * without the underflow. x * 0 stays: x may be NaN. */
+ * A rule keeps the value to the bit, but for the sign of a zero (x + 0) and where the value gets
+ * better: log(softmax(z)) is computed without the underflow. x * 0 stays: x may be NaN. */
 #include "opt/simplify.h"
 
 void opt_simplify(struct program *p);
@@ -12,7 +13,8 @@ enum { MAX_ROUNDS = 16 };
 static struct node *try_table(struct program *p, struct node *n, const struct rule_table *table) {
     for (int i = 0; i < table->n; i++) {
         const struct rule *rule = &table->rule[i];
-        if (rule->at != n->op->id && !(rule->at == N_OPS && n->op->trait == OP_ELEMENTWISE)) continue;
+        if (rule->at != n->op->id && !(rule->at == N_OPS && n->op->trait == OP_ELEMENTWISE))
+            continue;
         struct node *better = rule->apply(p, n);
         if (better && better != n) return better;
     }
@@ -28,6 +30,5 @@ static struct node *simplify_step(struct program *p, struct node *n) {
 }
 
 void opt_simplify(struct program *p) {
-    for (int round = 0; round < MAX_ROUNDS && rewrite_walk(p, simplify_step); round++)
-        continue;
+    for (int round = 0; round < MAX_ROUNDS && rewrite_walk(p, simplify_step); round++) continue;
 }

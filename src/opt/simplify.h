@@ -1,5 +1,6 @@
-/* The tables of the pass `simplify`. A rule looks at a node and the few below it, and gives a node of the same value, shape and
- * dtype that costs less or is safer; NULL when it has nothing to say. Rules are tried in the order of their tables. */
+/* The tables of the pass `simplify`. A rule looks at a node and the few below it, and gives a
+ * node of the same value, shape and dtype that costs less or is safer; NULL when it has nothing
+ * to say. Rules are tried in the order of their tables. */
 #ifndef NN_OPT_SIMPLIFY_H
 #define NN_OPT_SIMPLIFY_H
 
@@ -11,9 +12,14 @@ struct rule {
     struct node *(*apply)(struct program *p, struct node *n);
 };
 
-struct rule_table { const struct rule *rule; int n; };
-extern const struct rule_table simplify_algebra;  /* numbers: x*1, pow(x, 2) */
-extern const struct rule_table simplify_movement; /* shapes: reshape of reshape, transpose into matmul */
-extern const struct rule_table simplify_safety;   /* log(softmax(z)) and its gradient: finite where the script's words are not */
+struct rule_table {
+    const struct rule *rule;
+    int n;
+};
+extern const struct rule_table simplify_algebra; /* numbers: x*1, pow(x, 2) */
+extern const struct rule_table
+    simplify_movement; /* shapes: reshape of reshape, transpose into matmul */
+extern const struct rule_table
+    simplify_safety; /* log(softmax(z)) and its gradient: finite where the script's words are not */
 
 #endif

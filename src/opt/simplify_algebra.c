@@ -69,10 +69,14 @@ static struct node *pow_known(struct program *p, struct node *n) {
     struct node *x = n->in[0], *better = NULL;
     double exponent;
     if (!rewrite_is_uniform(n->in[1], &exponent)) return NULL;
-    if (exponent == 0) better = build_scalar(&p->build, n->dtype, 1);
-    else if (exponent == 1) better = x;
-    else if (exponent == 2) better = build_2(&p->build, OP_mul, x, x);
-    else if (exponent == 0.5) better = build_1(&p->build, OP_sqrt, x);
+    if (exponent == 0)
+        better = build_scalar(&p->build, n->dtype, 1);
+    else if (exponent == 1)
+        better = x;
+    else if (exponent == 2)
+        better = build_2(&p->build, OP_mul, x, x);
+    else if (exponent == 0.5)
+        better = build_1(&p->build, OP_sqrt, x);
     return better ? rewrite_stretch(p, better, n) : NULL;
 }
 
@@ -92,9 +96,8 @@ static struct node *where_same(struct program *p, struct node *n) {
 
 static struct node *where_not(struct program *p, struct node *n) {
     struct node *c = n->in[0];
-    return c->op->id == OP_logical_not
-               ? build_3(&p->build, OP_where, c->in[0], n->in[2], n->in[1])
-               : NULL;
+    return c->op->id == OP_logical_not ? build_3(&p->build, OP_where, c->in[0], n->in[2], n->in[1])
+                                       : NULL;
 }
 
 static struct node *cast_same(struct program *p, struct node *n) {

@@ -1,4 +1,5 @@
-/* Rules about shapes: what only moves or stretches elements is undone, merged, or left to the op that reads them. */
+/* Rules about shapes: what only moves or stretches elements is undone, merged, or left to the op
+ * that reads them. */
 #include <string.h>
 
 #include "opt/simplify.h"
@@ -95,10 +96,12 @@ static struct node *matmul_transpose(struct program *p, struct node *n) {
     return NULL;
 }
 
-/* A reduction over axes of one element each; sum, mean, max and min of one element are that element. */
+/* A reduction over axes of one element each; sum, mean, max and min of one element are that
+ * element. */
 static struct node *reduce_nothing(struct program *p, struct node *n) {
     const struct node *x = n->in[0];
-    if (shape_n_elements(&x->shape) != shape_n_elements(&n->shape) || n->dtype != x->dtype) return NULL;
+    if (shape_n_elements(&x->shape) != shape_n_elements(&n->shape) || n->dtype != x->dtype)
+        return NULL;
     for (int i = 0; i < n->attr[0].ints.n; i++)
         if (x->shape.d[n->attr[0].ints.v[i]].k != 1) return NULL;
     return build_reshape(&p->build, n->in[0], &n->shape);
@@ -118,15 +121,18 @@ static struct node *concat_one(struct program *p, struct node *n) {
     return n->n_in == 1 ? n->in[0] : NULL;
 }
 
-/* An elementwise op stretches its operands itself: what was stretched for it is given as it was, and when nothing else has the full
- * shape the op runs on the small operands and its result is stretched. */
+/* An elementwise op stretches its operands itself: what was stretched for it is given as it was,
+ * and when nothing else has the full shape the op runs on the small operands and its result is
+ * stretched. */
 static struct node *elementwise_unstretched(struct program *p, struct node *n) {
     struct node *in[MAX_INPUTS];
     bool any = false;
     for (int k = 0; k < n->n_in; k++) {
         in[k] = n->in[k];
-        if (in[k]->op->id == OP_broadcast_to) in[k] = in[k]->in[0];
-        else if (in[k]->op->id == OP_fill) in[k] = build_scalar(&p->build, in[k]->dtype, in[k]->attr[0].f);
+        if (in[k]->op->id == OP_broadcast_to)
+            in[k] = in[k]->in[0];
+        else if (in[k]->op->id == OP_fill)
+            in[k] = build_scalar(&p->build, in[k]->dtype, in[k]->attr[0].f);
         any |= in[k] != n->in[k];
     }
     if (!any) return NULL;

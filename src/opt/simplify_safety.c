@@ -1,13 +1,16 @@
-/* Rules that keep log(softmax(z)), log(sigmoid(x)) and log(1 - sigmoid(x)) finite, in value and in gradient.
+/* Rules that keep log(softmax(z)), log(sigmoid(x)) and log(1 - sigmoid(x)) finite, in value and in
+ * gradient.
  *
- * In value: log_softmax, and log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)). In gradient: the rule of log divides by y = softmax(z), the rule of softmax
- * multiplies by y, and where y underflowed to 0 that is 0/0. Mathematically y is positive, so the two cancel: here the factor is
- * carried through sums, differences, products and choices to the divisions by it. */
+ * In value: log_softmax, and log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)). In gradient: the
+ * rule of log divides by y = softmax(z), the rule of softmax multiplies by y, and where y
+ * underflowed to 0 that is 0/0. Mathematically y is positive, so the two cancel: here the factor
+ * is carried through sums, differences, products and choices to the divisions by it. */
 #include "opt/simplify.h"
 
 enum { MAX_FACTORS = 2, MAX_DEPTH = 6 };
 
-/* Factors that are positive, though their value may be 0: softmax(z), sigmoid(x), 1 - sigmoid(x). */
+/* Factors that are positive, though their value may be 0: softmax(z), sigmoid(x), 1 -
+ * sigmoid(x). */
 struct factors {
     struct node *at[MAX_FACTORS];
     int n;
@@ -34,7 +37,8 @@ static struct factors without(const struct factors *f, int i) {
     return rest;
 }
 
-/* Whether somewhere in e, behind ops that a factor can be carried through, is a division by one of f. */
+/* Whether somewhere in e, behind ops that a factor can be carried through, is a division by one
+ * of f. */
 static bool divides(const struct factors *f, const struct node *e, int depth) {
     if (depth == 0 || f->n == 0) return false;
     switch (e->op->id) {
@@ -109,9 +113,12 @@ static struct node *log_of_softmax(struct program *p, struct node *n) {
 static struct node *log_of_sigmoid(struct program *p, struct node *n) {
     struct build *b = &p->build;
     struct node *y = n->in[0], *x;
-    if (y->op->id == OP_sigmoid) x = y->in[0];
-    else if (is_complement(y) && shape_same(&y->shape, &y->in[1]->shape)) x = build_1(b, OP_neg, y->in[1]->in[0]);
-    else return NULL;
+    if (y->op->id == OP_sigmoid)
+        x = y->in[0];
+    else if (is_complement(y) && shape_same(&y->shape, &y->in[1]->shape))
+        x = build_1(b, OP_neg, y->in[1]->in[0]);
+    else
+        return NULL;
     struct node *zero = build_scalar(b, n->dtype, 0), *one = build_scalar(b, n->dtype, 1);
     struct node *decay = build_1(b, OP_exp, build_1(b, OP_neg, build_1(b, OP_abs, x)));
     return build_2(b, OP_sub, build_2(b, OP_minimum, x, zero),

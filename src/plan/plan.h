@@ -1,12 +1,14 @@
-/* A program becomes a plan: a flat list of steps bound to kernels, and buffers at offsets in one slab.
+/* A program becomes a plan: a flat list of steps bound to kernels, and buffers at offsets in one
+ * slab.
  *
- * Order: a topological order that keeps few bytes alive. Whatever can fail comes before the first step
- * that writes a variable, and every step sees the values that variables had before the run: a variable is
- * written after the last step that reads its old value, straight by the step that computes the new one
- * where that is safe, else by a copy from a buffer.
+ * Order: a topological order that keeps few bytes alive. Whatever can fail comes before the first
+ * step that writes a variable, and every step sees the values that variables had before the run: a
+ * variable is written after the last step that reads its old value, straight by the step that
+ * computes the new one where that is safe, else by a copy from a buffer.
  *
- * Memory: buffers live from their writer to their last reader; offsets by best fit over lifetimes, 64-byte
- * aligned; aliases (reshape) share; elementwise steps write in place over an operand that dies there. */
+ * Memory: buffers live from their writer to their last reader; offsets by best fit over lifetimes,
+ * 64-byte aligned; aliases (reshape) share; elementwise steps write in place over an operand that
+ * dies there. */
 #ifndef NN_PLAN_PLAN_H
 #define NN_PLAN_PLAN_H
 
@@ -67,8 +69,8 @@ struct plan {
     const void *bound_to, *bound_slab; /* exec's: what the other data pointers point into */
 };
 
-/* The plan of an optimised program, in its arena. Variables get their storage here when they have none
- * yet. NULL: there is not enough memory for that, or a size overflows. */
+/* The plan of an optimised program, in its arena. Variables get their storage here when they have
+ * none yet. NULL: there is not enough memory for that, or a size overflows. */
 struct plan *plan_make(struct program *p, enum isa isa);
 
 /* A header, a line a step, a line a fetched value:

@@ -44,10 +44,15 @@ static const char *element_text(char *buf, const struct shape *s, int64_t i) {
     return buf;
 }
 
+/* What demanded, for a message: an expression is quoted, words are not. */
+static const char *demand_words(struct session *s, const struct request *r) {
+    return strchr(r->words, ' ') ? r->words : arena_printf(&s->arena, "`%s`", r->words);
+}
+
 static void note_demand(struct session *s, struct diag *d, const struct request *r) {
     struct span at = user_span(s, r->origin);
     if (at.source && (at.source != d->at.source || at.offset != d->at.offset))
-        diag_note(d, at, "demanded by `%s`", r->words);
+        diag_note(d, at, "demanded by %s", demand_words(s, r));
 }
 
 /* ---- an element outside an op's domain */
@@ -127,8 +132,10 @@ static void note_first_op(struct session *s, struct diag *d, const struct reques
     } else if (c && run.failed && run.failed->nodes[0]->op->id != OP_check_finite) {
         const struct node *n = run.failed->nodes[0];
         element_text(element, &n->shape, run.fault.element);
-        diag_note(d, user_span(s, n->origin), "`%s` is the first op that gives such a value: %s%s",
-                  op_word(n), value_word(run.fault.value), element);
+        diag_note(d, user_span(s, n->origin),
+                  "`%s`%s is the first op that gives such a value: %s%s", op_word(n),
+                  n->at ? "" : ", which differentiating this needs,", value_word(run.fault.value),
+                  element);
     }
     if (c)
         compiled_free(c);
@@ -242,11 +249,11 @@ void failure_report_memory(struct session *s, const struct compiled *c, const st
     struct span at = origin_span(r->origin);
     struct diag *d;
     if (c->plan)
-        d = diag_error(&s->diags, E_MEMORY, at,
-                       "there is not enough memory for `%s`: it asks for %s", r->words,
-                       bytes_text(&scratch, (double)c->plan->slab_bytes));
+        d = diag_error(&s->diags, E_MEMORY, at, "there is not enough memory for %s: it asks for %s",
+                       demand_words(s, r), bytes_text(&scratch, (double)c->plan->slab_bytes));
     else
-        d = diag_error(&s->diags, E_MEMORY, at, "there is not enough memory for `%s`", r->words);
+        d = diag_error(&s->diags, E_MEMORY, at, "there is not enough memory for %s",
+                       demand_words(s, r));
     diag_trail(d, r->origin);
     note_largest(s, d, c);
     arena_free(&scratch);

@@ -1,5 +1,5 @@
-/* The syntax tree: uniform nodes, so that a walk, a dump and a copy are each one loop. Nodes live in
- * the unit's arena. The kinds are rows of ast.def. */
+/* The syntax tree: uniform nodes, so that a walk, a dump and a copy are each one loop. Nodes live
+ * in the unit's arena. The kinds are rows of ast.def. */
 #ifndef NN_SYNTAX_AST_H
 #define NN_SYNTAX_AST_H
 
@@ -25,7 +25,7 @@ struct ast {
     uint32_t height; /* 1 for a leaf; a walk recurses no deeper (MAX_TREE_HEIGHT in build.h) */
     int64_t i;
     double f;
-    const char *doc;    /* definitions: the comment block above, else the trailing comment; or NULL */
+    const char *doc;    /* definitions: the comment block above or the one beside; or NULL */
     struct ast **kids;  /* an absent optional child is NULL */
 };
 

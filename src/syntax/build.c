@@ -1,6 +1,6 @@
 /* Makes the nodes of the tree; see build.h. Every node passes through finish(), where its height is
- * settled: a tree too high to walk is reported there, once, and the driver leaves the statement
- * out. */
+ * settled: a tree too high to walk is reported there, once, and the statement
+ * is left out. */
 #include "syntax/build.h"
 
 #include <string.h>

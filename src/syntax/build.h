@@ -10,8 +10,7 @@
 #include "syntax/parse.h"
 #include "syntax/token.h"
 
-/* Operations nested or chained more deeply than this are refused: everything that walks a tree
- * recurses. */
+/* Operations nested or chained more deeply are refused: everything that walks a tree recurses. */
 enum { MAX_TREE_HEIGHT = 1000 };
 
 struct builder {
@@ -80,8 +79,7 @@ struct ast *build_word(struct builder *b, enum ast_kind kind, struct token name,
 struct ast *build_slice(struct builder *b, struct ast *low, struct token first, struct ast *high,
                         struct token second, struct ast *step);
 
-/* A string: `t` when parts is empty (one without interpolations), else its parts and then its end.
- */
+/* A string: `t` when parts is empty (no interpolations), else its parts and then its end. */
 struct ast *build_string(struct builder *b, struct token t, struct ast_list parts,
                          struct token end);
 struct ast_list build_parts(struct builder *b, struct ast_list parts, struct token text,

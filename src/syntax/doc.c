@@ -45,8 +45,7 @@ static int comment_beside(const struct token_list *list, int k, uint32_t end) {
     return at[k].kind == TK_COMMENT ? k : -1;
 }
 
-/* The text of the comments among tokens [first, last], a line each, without `#` and blanks around.
- */
+/* The text of the comments among tokens [first, last], a line each, without `#` and blanks. */
 static const char *comment_text(struct builder *b, int first, int last) {
     const struct token *at = b->list->tokens.at;
     size_t n_bytes = 1;

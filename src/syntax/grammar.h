@@ -10,8 +10,7 @@ struct grammar;
 struct grammar *grammar_new(struct builder *b);
 void grammar_free(struct grammar *g);
 
-/* Takes a token (kind 0 ends the text). One that cannot stand here is dropped, and b->rejected set.
- */
+/* Takes a token (kind 0 ends the text). One that cannot stand here is dropped: b->rejected. */
 void grammar_feed(struct grammar *g, struct token t);
 
 /* Would a token of this kind be shifted now? Follows the reductions that it would cause, on a

@@ -1,12 +1,11 @@
 /* The driver: gives the tokens of a text to the generated parser, deciding what the lexer cannot.
  *
  *   newline  It ends a statement iff the grammar could end one there and the next line does not
- * begin with `|>`,
- *            `>>`, `.` or `else`. Inside brackets the grammar never can, so they need no rule of
- * their own.
+ *            begin with `|>`, `>>`, `.` or `else`. Inside brackets the grammar never can, so they
+ *            need no rule of their own.
  *   `{`      Opens a block where the grammar accepts one, else a record; no state accepts both.
  *   depth    Brackets, the parser's stack and the tree's height have limits, so that neither this
- * nor anything that walks the tree can run out of stack.
+ *            nor anything that walks the tree can run out of stack.
  *
  * The work is linear in the text: a token costs its reductions, and a newline or a brace those of
  * one look ahead. */
@@ -255,8 +254,7 @@ static uint32_t count_characters(const char *text, uint32_t n) {
 }
 
 void parse_dump_tokens(struct parse_context *c, uint32_t source, FILE *out) {
-    /* The parser settles what newlines and braces are; its errors are not what is asked for here.
-     */
+    /* The parser settles what newlines and braces are; its errors are not asked for here. */
     struct diags unheard = {.arena = c->arena, .sources = c->sources};
     struct parse_context quiet = *c;
     quiet.diags = &unheard;

@@ -1,6 +1,6 @@
-/* Source text -> tokens -> AST. Reports every independent syntax error of the text (up to the limit of
- * diag.h), saying what was found and what could stand there, in words; a broken statement is left out of the
- * tree and parsing goes on at the next one.
+/* Source text -> tokens -> AST. Reports every independent syntax error of the text (up to the
+ * limit of diag.h), saying what was found and what could stand there, in words; a broken statement
+ * is left out of the tree and parsing goes on at the next one.
  *
  * Not for: meaning. Names are not resolved, `2 + "a"` parses. */
 #ifndef NN_SYNTAX_PARSE_H
@@ -20,10 +20,12 @@ struct parse_context {
 enum parse_end {
     PARSE_DONE,       /* a tree, no errors */
     PARSE_FAILED,     /* errors were reported; the tree holds the statements that were fine */
-    PARSE_INCOMPLETE, /* only with `interactive`: the text ends where the statement cannot (nothing reported) */
+    PARSE_INCOMPLETE, /* only with `interactive`: the text ends where its statement cannot; nothing
+                         was reported */
 };
 
-/* source: index into sources. interactive: for the REPL's "is this complete?". *tree is always a SCRIPT. */
+/* source: index into sources. interactive: for the REPL's "is this complete?". *tree is always a
+ * SCRIPT. */
 enum parse_end parse_source(struct parse_context *c, uint32_t source, bool interactive,
                             struct ast **tree);
 

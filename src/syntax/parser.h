@@ -1,6 +1,5 @@
 /* The driver's state, shared by its three files: parse.c gives tokens to the grammar, expected.c
- * says what is wrong when one is refused, recover.c finds the place to go on. Not for anybody else.
- */
+ * says what is wrong when one is refused, recover.c finds the place to go on. Private. */
 #ifndef NN_SYNTAX_PARSER_H
 #define NN_SYNTAX_PARSER_H
 
@@ -9,11 +8,9 @@
 
 enum {
     MAX_OPEN_BRACKETS = 200,
-    /* A level of brackets puts about 20 entries on the parser's stack when every precedence is
-       waiting. */
+    /* A level of brackets puts about 20 entries on the stack when every precedence is waiting. */
     MAX_STACK = 25 * MAX_OPEN_BRACKETS,
-    /* A text with more errors is not a script with slips; recovery looks back, and this bounds its
-       cost. */
+    /* With more errors it is no script; and recovery looks back, at a cost that this bounds. */
     MAX_ERRORS = 200
 };
 
@@ -50,12 +47,10 @@ static inline bool parser_accepts(const struct parser *p, int kind) {
     return grammar_accepts(p->grammar, kind);
 }
 
-/* The next token from `index` on that is not trivia, a NEWLINE counting as trivia too when asked.
- */
+/* The next token from `index` on that is not trivia, nor a NEWLINE when `newlines`. */
 int parser_skip_trivia(const struct parser *p, int index, bool newlines);
 
-/* Is it the first token of its line, and how many blanks stand before the first token of its line?
- */
+/* Is it the first token of its line? How many blanks stand before that one? */
 bool parser_begins_line(const struct parser *p, int index);
 uint32_t parser_indent(const struct parser *p, int index);
 bool parser_same_line(const struct parser *p, int a, int b);

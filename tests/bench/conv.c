@@ -1,11 +1,13 @@
-/* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each convolution and dense product, the
- * chosen kernel and its reference, on one and on two threads, in interleaved rounds. First checks that two threads really
- * give twice one thread's multiply-add rate: on a shared machine they may not.
+/* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each
+ * convolution and dense product, the chosen kernel and its reference, on one and on two threads, in
+ * interleaved rounds. First checks that two threads really give twice one thread's multiply-add
+ * rate: on a shared machine they may not.
  *
  *     bench_conv [batch [rounds]]
  *
- * Prints the median milliseconds and GFLOP/s (nominal: taps on padding count). Before each timing a large buffer is
- * written, since in a training step the optimizer's pass over its memory empties the caches too. */
+ * Prints the lower quartile of milliseconds and GFLOP/s (nominal: taps on padding count). Before
+ * each timing a large buffer is written, since in a training step the optimizer's pass over its
+ * memory empties the caches too. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +36,10 @@ struct team {
     bool cold;
     pthread_barrier_t barrier;
 };
-struct member { struct team *team; int me; };
+struct member {
+    struct team *team;
+    int me;
+};
 
 static double now_s(void) {
     struct timespec t;
@@ -45,12 +50,14 @@ static double now_s(void) {
 static void *work(void *p) {
     const struct member *m = p;
     struct team *t = m->team;
-    if (m->me) pthread_barrier_wait(&t->barrier);
+    if (m->me)
+        pthread_barrier_wait(&t->barrier);
     for (int r = 0; r < t->repeats; r++)
         for (int phase = 0; phase < t->w->n_phases; phase++) {
             int64_t n = t->w->units[phase];
             t->k->run(t->c, phase, n * m->me / t->n, n * (m->me + 1) / t->n, t->scratch[m->me]);
-            if (t->n > 1) pthread_barrier_wait(&t->barrier);
+            if (t->n > 1)
+                pthread_barrier_wait(&t->barrier);
         }
     return NULL;
 }
@@ -70,9 +77,11 @@ static double time_team(struct team *t, int n_threads) {
     pthread_barrier_init(&t->barrier, NULL, (unsigned)n_threads);
     for (int i = 0; i < n_threads; i++) {
         member[i] = (struct member){t, i};
-        if (i) pthread_create(&thread[i], NULL, work, &member[i]);
+        if (i)
+            pthread_create(&thread[i], NULL, work, &member[i]);
     }
-    if (t->cold) empty_caches();
+    if (t->cold)
+        empty_caches();
     pthread_barrier_wait(&t->barrier);
     double start = now_s();
     work(&member[0]);
@@ -84,7 +93,8 @@ static double time_team(struct team *t, int n_threads) {
 
 static void *new_memory(size_t n) {
     void *p = aligned_alloc(64, (n + 127) / 64 * 64);
-    if (!p) exit(70);
+    if (!p)
+        exit(70);
     for (size_t i = 0; i < (n + 127) / 64 * 16; i++)
         ((float *)p)[i] = (float)(i % 13) / 13 - 0.5f;
     return p;
@@ -104,14 +114,16 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(double *s, int n) {
+/* The lower quartile: other work on the machine only ever adds. */
+static double typical(double *s, int n) {
     qsort(s, (size_t)n, sizeof *s, ascending);
-    return s[n / 2];
+    return s[n / 4];
 }
 
 static int rounds = 15;
 
-static void report(const char *what, const struct kernel *const *kernels, struct kernel_call *c, double flops) {
+static void report(const char *what, const struct kernel *const *kernels, struct kernel_call *c,
+                   double flops) {
     struct arena arena = {0};
     static double seconds[2][MAX_THREADS][MAX_ROUNDS];
     struct kernel_work w[2] = {{0}, {0}};
@@ -134,9 +146,9 @@ static void report(const char *what, const struct kernel *const *kernels, struct
                 seconds[i][t][r] = time_team(&team[i], t + 1);
             }
     for (int i = 0; i < 2; i++) {
-        double one = median(seconds[i][0], rounds), two = median(seconds[i][1], rounds);
-        printf("%-26s %-14s %7.3f ms %6.1f GFLOP/s | %7.3f ms %6.1f GFLOP/s  x%.2f\n", what, w[i].name,
-               one * 1e3, flops / one * 1e-9, two * 1e3, flops / two * 1e-9, one / two);
+        double one = typical(seconds[i][0], rounds), two = typical(seconds[i][1], rounds);
+        printf("%-26s %-14s %7.3f ms %6.1f GFLOP/s | %7.3f ms %6.1f GFLOP/s  x%.2f\n", what,
+               w[i].name, one * 1e3, flops / one * 1e-9, two * 1e3, flops / two * 1e-9, one / two);
         for (int t = 0; t < MAX_THREADS; t++)
             free(team[i].scratch[t]);
         free(shared[i]);
@@ -148,24 +160,29 @@ static struct attr ints(int64_t a, int64_t b) {
     return (struct attr){.kind = ATTR_INTS, .ints = {.n = 2, .v = {a, b}}};
 }
 
-static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c, int64_t k, int64_t o,
-                       int64_t stride) {
+static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c,
+                       int64_t k, int64_t o, int64_t stride) {
     int64_t out = (size + stride - 1) / stride;
-    struct kernel_arg x = new_arg(4, (int64_t[]){n, size, size, c}), f = new_arg(4, (int64_t[]){k, k, c, o});
+    struct kernel_arg x = new_arg(4, (int64_t[]){n, size, size, c}),
+                      f = new_arg(4, (int64_t[]){k, k, c, o});
     struct kernel_arg y = new_arg(4, (int64_t[]){n, out, out, o});
-    struct attr attr[3] = {{.kind = ATTR_SHAPE}, ints(stride, stride), {.kind = ATTR_STRING, .s = "SAME"}};
+    struct attr attr[3] = {
+        {.kind = ATTR_SHAPE}, ints(stride, stride), {.kind = ATTR_STRING, .s = "SAME"}};
     double flops = 2.0 * (double)(n * out * out * k * k * c * o);
     const struct kernel *kernels[3][2] = {
         {kernel_find(isa, OP_conv2d), REFERENCE(conv2d_im2col_kernel, isa)},
-        {kernel_find(isa, OP_conv2d_input_gradient), REFERENCE(conv2d_input_gradient_im2col_kernel, isa)},
-        {kernel_find(isa, OP_conv2d_filter_gradient), REFERENCE(conv2d_filter_gradient_im2col_kernel, isa)},
+        {kernel_find(isa, OP_conv2d_input_gradient),
+         REFERENCE(conv2d_input_gradient_im2col_kernel, isa)},
+        {kernel_find(isa, OP_conv2d_filter_gradient),
+         REFERENCE(conv2d_filter_gradient_im2col_kernel, isa)},
     };
     struct kernel_arg in[3][2] = {{x, f}, {y, f}, {x, y}}, result[3] = {y, x, f};
     static const char *const what[] = {"forward", "input gradient", "filter gradient"};
     for (int i = 0; i < 3; i++) {
-        if (i == 1 && c == 1) continue; /* nobody asks for the gradient of the images */
-        struct kernel_call call = {.n_in = 2, .n_out = 1, .in = in[i], .out = &result[i],
-                                   .attr = i ? attr : attr + 1};
+        if (i == 1 && c == 1)
+            continue; /* nobody asks for the gradient of the images */
+        struct kernel_call call = {
+            .n_in = 2, .n_out = 1, .in = in[i], .out = &result[i], .attr = i ? attr : attr + 1};
         char text[64];
         snprintf(text, sizeof text, "%s %s", name, what[i]);
         report(text, kernels[i], &call, flops);
@@ -175,13 +192,15 @@ static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, 
     free(y.data);
 }
 
-static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
+static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, int64_t k, bool ta,
+                          bool tb) {
     struct kernel_arg in[2] = {new_arg(2, ta ? (int64_t[]){k, m} : (int64_t[]){m, k}),
                                new_arg(2, tb ? (int64_t[]){n, k} : (int64_t[]){k, n})};
     struct kernel_arg out = new_arg(2, (int64_t[]){m, n});
     struct attr attr[2] = {{.kind = ATTR_BOOL, .i = ta}, {.kind = ATTR_BOOL, .i = tb}};
     struct kernel_call call = {.n_in = 2, .n_out = 1, .in = in, .out = &out, .attr = attr};
-    const struct kernel *kernels[2] = {kernel_find(isa, OP_matmul), REFERENCE(matmul_blas_kernel, isa)};
+    const struct kernel *kernels[2] = {kernel_find(isa, OP_matmul),
+                                       REFERENCE(matmul_blas_kernel, isa)};
     report(name, kernels, &call, 2.0 * (double)(m * n * k));
     free(in[0].data);
     free(in[1].data);
@@ -189,7 +208,8 @@ static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, 
 }
 
 /* Multiply-adds in registers only. */
-static void spin(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void spin(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                 void *scratch) {
     (void)c, (void)phase;
     typedef float v8 __attribute__((vector_size(32)));
     v8 sum[8] = {{0}}, x = {0}, y = {0};
@@ -212,15 +232,17 @@ static void check_machine(void) {
         one[r] = time_team(&t, 1);
         two[r] = time_team(&t, 2);
     }
-    double ratio = median(one, 5) / median(two, 5);
+    double ratio = typical(one, 5) / typical(two, 5);
     printf("two threads give %.2f times one thread's rate%s\n", ratio,
            ratio < 1.8 ? ": other work runs here, do not trust the times" : "");
 }
 
 int main(int argc, char **argv) {
     int64_t n = argc > 1 ? atoi(argv[1]) : 50;
-    if (argc > 2) rounds = atoi(argv[2]);
-    if (n < 1 || rounds < 1 || rounds > MAX_ROUNDS) return 2;
+    if (argc > 2)
+        rounds = atoi(argv[2]);
+    if (n < 1 || rounds < 1 || rounds > MAX_ROUNDS)
+        return 2;
     enum isa isa = kernel_best_isa();
     printf("%s, batch %lld\n", kernel_isa_name(isa), (long long)n);
     check_machine();

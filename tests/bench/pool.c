@@ -5,8 +5,8 @@
  *     ./pool [n_threads]
  *
  * Prints, medians of interleaved rounds:
- *   fma    multiply-adds a second of one thread, and of n: run this before any other timing. When two
- *          threads give less than 1.9 times one, others use the machine, and no timing means anything.
+ *   fma    multiply-adds a second of one thread, and of n: run this before any other timing. When
+ *          two threads give less than 1.9 times one, others use the machine: time nothing now.
  *   phase  an empty phase handed to n threads, one after another without a gap: what
  *          COST_PER_WORKER of src/exec/exec.c has to outweigh.
  *   idle   the same after 1 ms of rest, when the workers sleep.

@@ -1,5 +1,6 @@
 #!/bin/bash
-# --dump: every stage shows something, the same each time, without what the script prints; a loop is not run again and again.
+# --dump: every stage shows something, the same each time, without what the script prints; a loop is not
+# run again and again.
 . "$(dirname "$0")/cli.bash"
 cat > line.nn <<'SCRIPT'
 placeholder x: float[n]

@@ -11,6 +11,7 @@ SCRIPT
 # stopped SIGNAL SCRIPT: begins, gets the signal, ends within seconds with status 130
 stopped() {
     last="$1 to $2"
+    : > out
     "$nnrun" "$2" > out 2> err < /dev/null &
     local job=$! i status
     for i in $(seq 100); do grep -q begun out && break; sleep 0.1; done

@@ -135,6 +135,53 @@ static void plans_take_turns(void) {
         bench_close(&t[i]);
 }
 
+/* A kernel made for the test: units write their number all over the scratch, twice, and look in
+ * between. */
+enum { SCRATCH_BYTES = 30000, N_UNITS = 64 };
+struct scratch_test {
+    int n_spoilt[N_UNITS];
+    int n_done; /* units of the first phase, counted by each unit of the second */
+};
+
+static void scratch_prepare(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    (void)c, (void)a;
+    *w = (struct kernel_work){.n_phases = 2, .scratch_bytes = SCRATCH_BYTES};
+    for (int p = 0; p < 2; p++)
+        w->units[p] = N_UNITS, w->cost[p] = 1e9;
+}
+
+static void scratch_run(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                        void *scratch) {
+    struct scratch_test *t = (struct scratch_test *)c->geometry;
+    unsigned char *s = scratch;
+    for (int64_t i = begin; i < end; i++) {
+        for (int round = 0; round < 20; round++) {
+            memset(s, (int)i, SCRATCH_BYTES);
+            for (int k = 0; k < SCRATCH_BYTES; k++)
+                t->n_spoilt[i] += s[k] != i;
+        }
+        if (phase == 0)
+            __atomic_fetch_add(&t->n_done, 1, __ATOMIC_RELAXED);
+        else
+            t->n_spoilt[i] += __atomic_load_n(&t->n_done, __ATOMIC_RELAXED) != N_UNITS;
+    }
+}
+
+static void workers_have_scratch_of_their_own(void) {
+    static const struct kernel kernel = {scratch_prepare, scratch_run};
+    struct scratch_test test = {.n_done = 0};
+    struct step step = {.kernel = &kernel, .call = {.geometry = &test}};
+    struct plan p = {.steps = &step, .n_steps = 1, .first_write = 1};
+    struct run r = {0};
+    struct executor *e = exec_new(3);
+    kernel.prepare(&step.call, &step.work, NULL);
+    p.scratch_bytes = step.work.scratch_bytes;
+    CU_ASSERT(exec_run(e, &p, &r));
+    for (int i = 0; i < N_UNITS; i++)
+        CU_ASSERT_EQUAL(test.n_spoilt[i], 0);
+    exec_free(e);
+}
+
 static void traces_say_time_and_range(void) {
     struct bench t;
     struct tensor *fetched[1];
@@ -172,5 +219,6 @@ void suite_exec_run(void) {
     unit_test("too much memory", too_much_memory);
     unit_test("sizes beyond counting", sizes_beyond_counting);
     unit_test("plans take turns", plans_take_turns);
+    unit_test("workers have scratch of their own", workers_have_scratch_of_their_own);
     unit_test("traces say time and range", traces_say_time_and_range);
 }

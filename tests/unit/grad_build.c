@@ -1,5 +1,5 @@
-/* Gradients as graphs: which nodes get one, how contributions add up, what cuts. The numbers are held against finite
- * differences in grad_check.c. */
+/* Gradients as graphs: which nodes get one, how contributions add up, what cuts. The numbers are
+ * held against finite differences in grad_check.c. */
 #include "grad/grad.h"
 #include "graphs.h"
 #include "unit.h"
@@ -14,7 +14,8 @@ static void contributions_add_up(void) {
     struct lab l;
     lab_open(&l);
     struct node *x = lab_float(&l, &l.b, "x", ""), *y = lab_float(&l, &l.b, "y", "");
-    struct node *loss = build_2(&l.b, OP_add, build_2(&l.b, OP_mul, x, y), build_1(&l.b, OP_exp, x));
+    struct node *loss =
+        build_2(&l.b, OP_add, build_2(&l.b, OP_mul, x, y), build_1(&l.b, OP_exp, x));
     UNIT_TEXT(gradient_text(&l, loss, x), "add(mul(1, exp(x)), mul(1, y))");
     UNIT_TEXT(gradient_text(&l, loss, y), "mul(1, x)");
     UNIT_TEXT(gradient_text(&l, x, x), "1");
@@ -39,7 +40,8 @@ static void stretching_is_summed_once(void) {
     lab_open(&l);
     struct node *x = lab_float(&l, &l.b, "x", "batch,3"), *b = lab_variable(&l, &l.b, "b", "3");
     struct node *c = lab_variable(&l, &l.b, "c", "1,3"), *s = lab_variable(&l, &l.b, "s", "");
-    struct node *y = build_2(&l.b, OP_add, build_2(&l.b, OP_add, build_2(&l.b, OP_add, x, b), c), s);
+    struct node *y =
+        build_2(&l.b, OP_add, build_2(&l.b, OP_add, build_2(&l.b, OP_add, x, b), c), s);
     struct node *wrt[] = {x, b, c, s}, *gradient[4];
     grad_build(&l.b, lab_sum(&l.b, y), wrt, 4, gradient);
     for (int i = 0; i < 4; i++) {
@@ -119,12 +121,15 @@ static void the_cut_is_named(void) {
     struct node *accuracy = lab_sum(b, build_cast(b, same, DTYPE_F32));
     UNIT_TEXT(cut_name(&l, accuracy, x), "argmax");
     UNIT_TEXT(cut_name(&l, accuracy, y), "no path");
-    struct node *stopped = lab_sum(b, build_1(b, OP_exp, build_1(b, OP_stop_gradient, build_1(b, OP_exp, y))));
+    struct node *stopped =
+        lab_sum(b, build_1(b, OP_exp, build_1(b, OP_stop_gradient, build_1(b, OP_exp, y))));
     UNIT_TEXT(cut_name(&l, stopped, y), "stop_gradient");
-    struct node *hard = lab_sum(b, build_cast(b, build_2(b, OP_greater, y, lab_scalar(b, 0)), DTYPE_F32));
+    struct node *hard =
+        lab_sum(b, build_cast(b, build_2(b, OP_greater, y, lab_scalar(b, 0)), DTYPE_F32));
     UNIT_TEXT(cut_name(&l, hard, y), "greater");
     UNIT_TEXT(cut_name(&l, lab_sum(b, build_1(b, OP_floor, y)), y), "floor");
-    UNIT_TEXT(cut_name(&l, lab_sum(b, build_cast(b, build_cast(b, y, DTYPE_I32), DTYPE_F32)), y), "cast");
+    UNIT_TEXT(cut_name(&l, lab_sum(b, build_cast(b, build_cast(b, y, DTYPE_I32), DTYPE_F32)), y),
+              "cast");
     lab_close(&l);
 }
 

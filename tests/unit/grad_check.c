@@ -1,7 +1,8 @@
-/* Every row of ops.def that has a gradient, held against central differences in float64: the gradient of a weighted sum of the op's
- * result, and the gradient of a weighted sum of that gradient. The graphs go through all passes, the planner and the executor, as a
- * script's do. Elementwise rows get their cases from their number of operands; other rows have theirs in `cases`. A row with a
- * gradient and no case fails. */
+/* Every row of ops.def that has a gradient, held against central differences in float64: the
+ * gradient of a weighted sum of the op's result, and the gradient of a weighted sum of that
+ * gradient. The graphs go through all passes, the planner and the executor, as a script's do.
+ * Elementwise rows get their cases from their number of operands; other rows have theirs in
+ * `cases`. A row with a gradient and no case fails. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,11 @@
 #include "graphs.h"
 #include "unit.h"
 
-enum { MAX_OPERANDS = 4, MAX_ELEMENTS = 256 };
+enum { MAX_OPERANDS = 4 };
 
-/* One call. Operands as shapes; "=max_pool" is that op of the first operand with the same settings; "int 3" whole numbers. Bit i of `fixed`: the op is
- * not differentiable in operand i, or piecewise constant. */
+/* One call. Operands as shapes; "=max_pool" is that op of the first operand with the same
+ * settings; "int 3" whole numbers. Bit i of `fixed`: the op is not differentiable in operand i,
+ * or piecewise constant. */
 struct call_case {
     enum op_id op;
     const char *operand[MAX_OPERANDS];
@@ -23,7 +25,7 @@ struct call_case {
     uint32_t fixed;
 };
 
-#define SAME_WINDOW "ksize=2;strides=2;padding=SAME"
+#define SAME_WINDOW  "ksize=2;strides=2;padding=SAME"
 #define VALID_WINDOW "ksize=3 2;strides=1 2;padding=VALID"
 
 static const struct call_case cases[] = {
@@ -86,9 +88,13 @@ static const struct call_case cases[] = {
 enum { N_CASES = sizeof cases / sizeof *cases };
 
 /* Where an operand may lie, when not anywhere in [-1, 1] but at 0. */
-static const struct { enum op_id op; int operand; double low, high; } domains[] = {
-    {OP_log, 0, 0.5, 1.5},    {OP_sqrt, 0, 0.5, 1.5}, {OP_pow, 0, 0.5, 1.5},
-    {OP_div, 1, 0.5, 1.5},    {OP_mod, 1, 1.2, 1.9},  {OP_dropout, 1, 0.5, 0.8},
+static const struct {
+    enum op_id op;
+    int operand;
+    double low, high;
+} domains[] = {
+    {OP_log, 0, 0.5, 1.5}, {OP_sqrt, 0, 0.5, 1.5}, {OP_pow, 0, 0.5, 1.5},
+    {OP_div, 1, 0.5, 1.5}, {OP_mod, 1, 1.2, 1.9},  {OP_dropout, 1, 0.5, 0.8},
 };
 
 struct check {
@@ -100,7 +106,7 @@ struct check {
     int n_operands, n_fed;
 };
 
-/* ---- making the call ------------------------------------------------------------------------------- */
+/* ---- making the call ---- */
 
 static void parse_value(struct check *c, struct attr *a, const char *text) {
     switch (a->kind) {
@@ -115,7 +121,8 @@ static void parse_value(struct check *c, struct attr *a, const char *text) {
     }
 }
 
-static void parse_settings(struct check *c, const struct op *op, struct attr *attr, const char *text) {
+static void parse_settings(struct check *c, const struct op *op, struct attr *attr,
+                           const char *text) {
     memset(attr, 0, MAX_SETTINGS * sizeof *attr);
     while (*text) {
         size_t n_name = strcspn(text, "="), n_value = strcspn(text + n_name + 1, ";");
@@ -128,7 +135,8 @@ static void parse_settings(struct check *c, const struct op *op, struct attr *at
     }
 }
 
-/* Distinct values that no two operands share, none near 0: i -> a permutation of an even grid over [-1, 1]. */
+/* Distinct values that no two operands share, none near 0: i -> a permutation of an even grid
+ * over [-1, 1]. */
 static double grid_value(enum op_id op, int operand, int64_t i, int64_t n) {
     int64_t stride = 7;
     while (n % stride == 0) stride += 2;
@@ -139,7 +147,8 @@ static double grid_value(enum op_id op, int operand, int64_t i, int64_t n) {
     return x;
 }
 
-static void make_operand(struct check *c, enum op_id op, const char *text, const struct attr *attr) {
+static void make_operand(struct check *c, enum op_id op, const char *text,
+                         const struct attr *attr) {
     struct build *b = &c->l.b;
     int k = c->n_operands++;
     if (*text == '=') {
@@ -148,14 +157,18 @@ static void make_operand(struct check *c, enum op_id op, const char *text, const
         CU_ASSERT_PTR_NOT_NULL_FATAL(c->operand[k]);
         return;
     }
-    enum dtype t = !strncmp(text, "int ", 4) ? DTYPE_I32 : !strncmp(text, "bool ", 5) ? DTYPE_BOOL : DTYPE_F64;
+    enum dtype t = !strncmp(text, "int ", 4)    ? DTYPE_I32
+                   : !strncmp(text, "bool ", 5) ? DTYPE_BOOL
+                                                : DTYPE_F64;
     if (t != DTYPE_F64) text = strchr(text, ' ') + 1;
     struct shape s = lab_shape(&c->l, text);
     int64_t dim[MAX_RANK];
     for (int i = 0; i < s.rank; i++) dim[i] = s.d[i].k;
     struct tensor *v = tensor_new(t, s.rank, dim);
     for (int64_t i = 0; i < v->n_elements; i++)
-        tensor_set(v, i, t == DTYPE_F64 ? grid_value(op, k, i, v->n_elements) : (double)(i % (t == DTYPE_I32 ? 3 : 2)));
+        tensor_set(v, i,
+                   t == DTYPE_F64 ? grid_value(op, k, i, v->n_elements)
+                                  : (double)(i % (t == DTYPE_I32 ? 3 : 2)));
     char name[8];
     snprintf(name, sizeof name, "x%d", k);
     c->operand[k] = lab_placeholder(&c->l, b, name, t, text);
@@ -175,7 +188,7 @@ static struct node *weighted_sum(struct check *c, struct node *n, int which) {
     return lab_sum(b, build_2(b, OP_mul, build_cast(b, n, DTYPE_F64), weights));
 }
 
-/* ---- checking -------------------------------------------------------------------------------------- */
+/* ---- checking ---- */
 
 static double run_once(struct check *c, struct plan *p, struct tensor **fetched) {
     struct run r = {.fed = c->value, .fetched = fetched};
@@ -194,13 +207,14 @@ static void compare(struct check *c, int operand, int64_t i, double gradient, do
     double scale = fmax(1, fmax(fabs(gradient), fabs(difference)));
     bool near = fabs(gradient - difference) <= 1e-6 * scale;
     if (!near)
-        printf("%s: operand %d, element %lld: the gradient is %.9g, differences give %.9g\n", c->what, operand,
-               (long long)i, gradient, difference);
+        printf("%s: operand %d, element %lld: the gradient is %.9g, differences give %.9g\n",
+               c->what, operand, (long long)i, gradient, difference);
     CU_ASSERT(near);
 }
 
 /* Holds d loss / d each wrt against differences of loss. gradient[i] NULL stands for zero. */
-static void check_gradients(struct check *c, struct node *loss, struct node *const *gradient, const int *fed, int n) {
+static void check_gradients(struct check *c, struct node *loss, struct node *const *gradient,
+                            const int *fed, int n) {
     struct node *roots[1 + MAX_OPERANDS];
     int n_roots = 0, at[MAX_OPERANDS];
     roots[n_roots++] = loss;
@@ -208,15 +222,21 @@ static void check_gradients(struct check *c, struct node *loss, struct node *con
         at[i] = gradient[i] ? n_roots : -1;
         if (gradient[i]) roots[n_roots++] = gradient[i];
     }
-    struct demand d = {.roots = roots, .n_roots = n_roots, .n_fetch = n_roots,
-                       .fed = c->fed, .value = c->value, .n_fed = c->n_fed};
+    struct demand d = {.roots = roots,
+                       .n_roots = n_roots,
+                       .n_fetch = n_roots,
+                       .fed = c->fed,
+                       .value = c->value,
+                       .n_fed = c->n_fed};
     struct arena arena = {0};
     struct program p;
-    CU_ASSERT_FATAL(opt_instantiate(&p, &arena, &d, &c->l.b, c->l.training, &c->l.diags, &c->l.here));
+    CU_ASSERT_FATAL(
+        opt_instantiate(&p, &arena, &d, &c->l.b, c->l.training, &c->l.diags, &c->l.here));
     opt_run(&p, NULL, NULL);
     struct plan *plan = plan_make(&p, kernel_best_isa());
     CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
-    for (int i = 0; i < plan->n_draws; i++) plan->draws[i]->call.draw.seed = 1, plan->draws[i]->call.draw.step = 0;
+    for (int i = 0; i < plan->n_draws; i++)
+        plan->draws[i]->call.draw.seed = 1, plan->draws[i]->call.draw.step = 0;
     struct tensor *fetched[1 + MAX_OPERANDS];
     run_once(c, plan, fetched);
     for (int i = 0; i < n; i++) {
@@ -226,7 +246,8 @@ static void check_gradients(struct check *c, struct node *loss, struct node *con
             tensor_set(x, k, x0 + h), high = run_loss(c, plan, n_roots);
             tensor_set(x, k, x0 - h), low = run_loss(c, plan, n_roots);
             tensor_set(x, k, x0);
-            compare(c, fed[i], k, at[i] < 0 ? 0 : tensor_get(fetched[at[i]], k), (high - low) / (2 * h));
+            compare(c, fed[i], k, at[i] < 0 ? 0 : tensor_get(fetched[at[i]], k),
+                    (high - low) / (2 * h));
         }
     }
     for (int i = 0; i < n_roots; i++) tensor_unref(fetched[i]);
@@ -241,7 +262,8 @@ static void check_call(struct check *c, struct node *result, uint32_t fixed) {
     int n = 0, fed[MAX_OPERANDS];
     for (int i = 0; i < c->n_fed; i++) {
         bool skip = !dtype_is_float(c->fed[i]->dtype);
-        for (int k = 0; k < c->n_operands; k++) skip |= c->operand[k] == c->fed[i] && (fixed >> k & 1);
+        for (int k = 0; k < c->n_operands; k++)
+            skip |= c->operand[k] == c->fed[i] && (fixed >> k & 1);
         if (!skip) fed[n] = i, wrt[n++] = c->fed[i];
     }
     loss = weighted_sum(c, result, 0);
@@ -266,9 +288,10 @@ static void run_case(const struct call_case *call) {
     const struct op *op = &b->ops->op[call->op];
     parse_settings(&c, op, attr, call->settings);
     c.what = arena_printf(&c.l.arena, "%s(%s; %s; %s) %s", op->name, call->operand[0],
-                          call->operand[1] ? call->operand[1] : "", call->operand[2] ? call->operand[2] : "",
-                          call->settings);
-    for (int i = 0; i < MAX_OPERANDS && call->operand[i]; i++) make_operand(&c, call->op, call->operand[i], attr);
+                          call->operand[1] ? call->operand[1] : "",
+                          call->operand[2] ? call->operand[2] : "", call->settings);
+    for (int i = 0; i < MAX_OPERANDS && call->operand[i]; i++)
+        make_operand(&c, call->op, call->operand[i], attr);
     struct node *result = build_op(b, call->op, c.operand, c.n_operands, attr, NULL,
                                    op->trait == OP_RANDOM ? "path" : NULL);
     if (!result) printf("%s is refused\n", c.what);
@@ -279,19 +302,21 @@ static void run_case(const struct call_case *call) {
     exec_free(c.executor);
 }
 
-/* ---- which cases ----------------------------------------------------------------------------------- */
+/* ---- which cases ---- */
 
 static void check_elementwise(const struct op *op) {
     static const char *const shapes[][3] = {
-        {"", "", ""}, {"7", "7", "7"}, {"2,3", "2,3", "2,3"}, {"2,3", "3", ""},
+        {"", "", ""},        {"7", "7", "7"},    {"2,3", "2,3", "2,3"}, {"2,3", "3", ""},
         {"2,1", "2,3", "3"}, {"", "2,3", "2,1"}, {"3,1", "1,4", "3,4"},
+    };
+    static const char *const conditions[] = {
+        "bool ", "bool 7", "bool 2,3", "bool 3", "bool ", "bool 2,3", "bool 3,1",
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct call_case call = {.op = op->id, .settings = op->id == OP_cast ? "to=1" : ""};
         for (int k = 0; k < op->n_inputs; k++) {
             call.operand[k] = shapes[i][k];
-            if (op->input[k].type == DTYPE_BOOL)
-                call.operand[k] = i == 0 ? "bool " : i == 1 ? "bool 7" : "bool 2,3";
+            if (op->input[k].type == DTYPE_BOOL) call.operand[k] = conditions[i];
         }
         run_case(&call);
     }
@@ -309,20 +334,20 @@ static void check_row(const struct op *op) {
     CU_ASSERT(n > 0);
 }
 
-/* One test a row, so that a failure names the op. CUnit gives a test no argument: a function a row. */
+/* One test a row, so that a failure names the op. CUnit gives a test no argument: a function a
+ * row. */
 static void check_id(enum op_id id) {
-    struct arena a = {0};
     struct lab l;
     lab_open(&l);
-    if (l.b.ops->op[id].gradient) check_row(&l.b.ops->op[id]);
+    check_row(&l.b.ops->op[id]);
     lab_close(&l);
-    arena_free(&a);
 }
 
-#define EW1(id, ...) static void check_##id(void) { check_id(OP_##id); }
-#define EW2 EW1
+#define EW1(id, ...)                                                                               \
+    static void check_##id(void) { check_id(OP_##id); }
+#define EW2  EW1
 #define CMP2 EW1
-#define OP EW1
+#define OP   EW1
 #include "ir/ops.def"
 #undef EW1
 #undef EW2
@@ -333,10 +358,11 @@ void suite_grad_check(void) {
     struct lab l;
     lab_open(&l);
     unit_suite("grad: every gradient against differences");
-#define EW1(id, ...) if (l.b.ops->op[OP_##id].gradient) unit_test(#id, check_##id);
-#define EW2 EW1
+#define EW1(id, ...)                                                                               \
+    if (l.b.ops->op[OP_##id].gradient) unit_test(#id, check_##id);
+#define EW2  EW1
 #define CMP2 EW1
-#define OP EW1
+#define OP   EW1
 #include "ir/ops.def"
 #undef EW1
 #undef EW2

@@ -15,8 +15,13 @@ void lab_open(struct lab *l) {
     l->here.span = (struct span){.source = l->sources.n - 1, .offset = 2, .length = 6};
     graph_init(&l->graph, NULL);
     l->b = (struct build){
-        .graph = &l->graph, .ops = op_table_new(&l->arena, &l->names, op_rules), .symbols = &l->symbols,
-        .names = &l->names, .arena = &l->arena, .diags = &l->diags, .origin = &l->here,
+        .graph = &l->graph,
+        .ops = op_table_new(&l->arena, &l->names, op_rules),
+        .symbols = &l->symbols,
+        .names = &l->names,
+        .arena = &l->arena,
+        .diags = &l->diags,
+        .origin = &l->here,
     };
     l->training = lab_placeholder(l, &l->b, "training", DTYPE_BOOL, "");
 }
@@ -38,9 +43,12 @@ struct shape lab_shape(struct lab *l, const char *dims) {
     for (const char *at = dims; *at;) {
         size_t n = strcspn(at, ",");
         struct dim d;
-        if (*at == '?') d = dim_fresh(&l->symbols);
-        else if (*at == '-' || (*at >= '0' && *at <= '9')) d = dim_const(strtoll(at, NULL, 10));
-        else d = dim_named(&l->symbols, intern_text(&l->names, at, n), (struct span){0});
+        if (*at == '?')
+            d = dim_fresh(&l->symbols);
+        else if (*at == '-' || (*at >= '0' && *at <= '9'))
+            d = dim_const(strtoll(at, NULL, 10));
+        else
+            d = dim_named(&l->symbols, intern_text(&l->names, at, n), (struct span){0});
         s.d[s.rank++] = d;
         at += n + (at[n] == ',');
     }
@@ -66,7 +74,9 @@ struct node *lab_variable(struct lab *l, struct build *b, const char *path, cons
     return v->node = build_variable(b, v);
 }
 
-struct node *lab_scalar(struct build *b, double value) { return build_scalar(b, DTYPE_F32, value); }
+struct node *lab_scalar(struct build *b, double value) {
+    return build_scalar(b, DTYPE_F32, value);
+}
 
 struct node *lab_fill(struct lab *l, struct build *b, double value, const char *dims) {
     struct attr attr[3];
@@ -137,8 +147,13 @@ bool lab_demand(struct lab *l, struct node *const *roots, int n_roots, const str
         value[i] = tensor_new(feeds[i].dtype, s.rank, dim);
     }
     struct demand d = {
-        .roots = demanded, .n_roots = n_roots, .n_fetch = n_roots, .fed = fed, .value = value,
-        .n_fed = n_feeds, .training = training,
+        .roots = demanded,
+        .n_roots = n_roots,
+        .n_fetch = n_roots,
+        .fed = fed,
+        .value = value,
+        .n_fed = n_feeds,
+        .training = training,
     };
     bool ok = opt_instantiate(&l->p, &l->plan_arena, &d, &l->b, l->training, &l->diags, &l->here);
     for (int i = 0; i < n_feeds; i++) tensor_unref(value[i]);
@@ -161,7 +176,8 @@ static void print_node(struct lab *l, FILE *out, const struct node *n) {
         fputs(n->name, out);
         return;
     }
-    if (id == OP_reshape || id == OP_broadcast_to || id == OP_fill || (id == OP_constant && n->shape.rank))
+    if (id == OP_reshape || id == OP_broadcast_to || id == OP_fill ||
+        (id == OP_constant && n->shape.rank))
         shape_print(shape, sizeof shape, &l->symbols, &n->shape);
     if (id == OP_constant) {
         fputs(shape, out);
@@ -176,7 +192,8 @@ static void print_node(struct lab *l, FILE *out, const struct node *n) {
         print_node(l, out, n->in[i]);
     }
     for (int i = 0; i < n->op->n_settings; i++)
-        if (n->attr[i].kind == ATTR_BOOL && n->attr[i].i) fprintf(out, ", %s", n->op->setting[i].name);
+        if (n->attr[i].kind == ATTR_BOOL && n->attr[i].i)
+            fprintf(out, ", %s", n->op->setting[i].name);
     fputc(')', out);
 }
 

@@ -1,5 +1,5 @@
-/* Small graphs made by hand for the tests of gradients and passes: a session's graph with named dimensions, a program made of it by a demand
- * or by hand, and both as text. */
+/* Small graphs made by hand for the tests of gradients and passes: a session's graph with named
+ * dimensions, a program made of it by a demand or by hand, and both as text. */
 #ifndef NN_TESTS_GRAPHS_H
 #define NN_TESTS_GRAPHS_H
 
@@ -32,7 +32,8 @@ struct node *lab_fill(struct lab *l, struct build *b, double value, const char *
 struct node *lab_stretch(struct lab *l, struct build *b, struct node *x, const char *dims);
 struct node *lab_reshape(struct lab *l, struct build *b, struct node *x, const char *dims);
 struct node *lab_transpose(struct build *b, struct node *x, const char *perm);
-struct node *lab_axis(struct build *b, enum op_id id, struct node *x, int axis); /* softmax and its like */
+struct node *lab_axis(struct build *b, enum op_id id, struct node *x,
+                      int axis);                       /* softmax and its like */
 struct node *lab_sum(struct build *b, struct node *x); /* over all axes */
 struct node *lab_assign(struct build *b, struct node *variable, struct node *value);
 
@@ -40,8 +41,13 @@ struct node *lab_assign(struct build *b, struct node *variable, struct node *val
 void lab_program(struct lab *l);
 void lab_roots(struct lab *l, struct node *const *roots, int n);
 
-/* Instantiates: roots are fetched; feeds have the sizes in `sizes` ("50,784"). The errors are in l->diags. */
-struct lab_feed { struct node *node; enum dtype dtype; const char *sizes; };
+/* Instantiates: roots are fetched; feeds have the sizes in `sizes` ("50,784"). The errors are in
+ * l->diags. */
+struct lab_feed {
+    struct node *node;
+    enum dtype dtype;
+    const char *sizes;
+};
 bool lab_demand(struct lab *l, struct node *const *roots, int n_roots, const struct lab_feed *feeds,
                 int n_feeds, bool training);
 /* The message of the only error, and its help; "" when there is none. */

@@ -64,9 +64,13 @@ struct attr kernelrun_ints(int n, int64_t a, int64_t b) {
     return (struct attr){.kind = ATTR_INTS, .ints = {.n = n, .v = {a, b}}};
 }
 
-struct attr kernelrun_bool(bool v) { return (struct attr){.kind = ATTR_BOOL, .i = v}; }
+struct attr kernelrun_bool(bool v) {
+    return (struct attr){.kind = ATTR_BOOL, .i = v};
+}
 
-struct attr kernelrun_string(const char *s) { return (struct attr){.kind = ATTR_STRING, .s = s}; }
+struct attr kernelrun_string(const char *s) {
+    return (struct attr){.kind = ATTR_STRING, .s = s};
+}
 
 static void run_pieces(const struct kernel *k, struct kernel_call *c, const struct kernel_work *w,
                        bool one_by_one) {
@@ -102,7 +106,8 @@ const char *kernelrun_check(const struct kernel *k, struct kernel_call *c) {
     memset(c->out[0].data, 0xff, n);
     run_pieces(k, c, &w, true);
     bool same = memcmp(before, c->out[0].data, n) == 0;
-    if (!same) printf("%s: the bits depend on how the units are cut\n", w.name);
+    if (!same)
+        printf("%s: the bits depend on how the units are cut\n", w.name);
     CU_ASSERT(same);
     CU_ASSERT_EQUAL(fault.raised, 0);
     free(before);
@@ -117,10 +122,11 @@ void kernelrun_compare(const char *what, const struct kernel_arg *out, const dou
     for (int64_t i = 0; i < n && first < 0; i++) {
         double v = kernelrun_get(out, i), e = expected[i], d = v > e ? v - e : e - v;
         bool both_nan = v != v && e != e;
-        if (!(v == e || both_nan || d <= tolerance * (scale ? scale[i] : 1))) first = i;
+        if (!(v == e || both_nan || d <= tolerance * (scale ? scale[i] : 1)))
+            first = i;
     }
     if (first >= 0)
-        printf("%s: element %lld is %.9g, not %.9g\n", what, (long long)first, kernelrun_get(out, first),
-               expected[first]);
+        printf("%s: element %lld is %.9g, not %.9g\n", what, (long long)first,
+               kernelrun_get(out, first), expected[first]);
     CU_ASSERT_EQUAL(first, -1);
 }

@@ -1,4 +1,5 @@
-/* Runs kernels for tests, each instruction set that this processor has, with the units cut in several ways. */
+/* Runs kernels for tests, each instruction set that this processor has, with the units cut in
+ * several ways. */
 #ifndef NN_TESTS_KERNELRUN_H
 #define NN_TESTS_KERNELRUN_H
 
@@ -15,7 +16,8 @@
     static const struct kernel *const name[N_ISAS] = {&id##_portable}
 #endif
 
-/* A random argument: values near 0 of either sign, the same for the same *seed, which goes on. Freed by kernelrun_free. */
+/* A random argument: values near 0 of either sign, the same for the same *seed, which goes on.
+ * Freed by kernelrun_free. */
 struct kernel_arg kernelrun_arg(enum dtype t, int rank, const int64_t *dim, uint64_t *seed);
 struct kernel_arg kernelrun_empty(enum dtype t, int rank, const int64_t *dim); /* all bytes 0xff */
 void kernelrun_free(struct kernel_arg *a);
@@ -28,12 +30,13 @@ struct attr kernelrun_ints(int n, int64_t a, int64_t b);
 struct attr kernelrun_bool(bool v);
 struct attr kernelrun_string(const char *s);
 
-/* Prepares k for the call (one output) and runs it over c->out[0]; scratch, `shared` and output begin as garbage. The units are
- * run in one piece, then one by one and last to first; a difference in a single bit fails the test. Gives the name of the
- * kernel that prepare chose. */
+/* Prepares k for the call (one output) and runs it over c->out[0]; scratch, `shared` and output
+ * begin as garbage. The units are run in one piece, then one by one and last to first; a difference
+ * in a single bit fails the test. Gives the name of the kernel that prepare chose. */
 const char *kernelrun_check(const struct kernel *k, struct kernel_call *c);
 
-/* Fails the test where out and expected differ by more than tolerance * scale[i] (scale: may be NULL, 1). Names `what` once. */
+/* Fails the test where out and expected differ by more than tolerance * scale[i] (scale: may be
+ * NULL, 1). Names `what` once. */
 void kernelrun_compare(const char *what, const struct kernel_arg *out, const double *expected,
                        const double *scale, double tolerance);
 

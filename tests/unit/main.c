@@ -1,7 +1,10 @@
-/* Runs the unit tests: all, or the suites whose file names begin with one of the arguments
- * (`build/tests/unit base_ tensor_shape`). Prints each failure, then `N passed, N failed`. */
+/* Runs the unit tests: all, or the suites named by the arguments (`build/tests/unit base_diag`; one that
+ * ends in `_` names all that begin so). Prints each failure, then `N passed, N failed`. `--list` prints
+ * the suites' names. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -41,16 +44,38 @@ static void show_failures(const CU_pTest test, const CU_pSuite in, const CU_pFai
     fflush(stdout);
 }
 
+/* A crash names its test; only calls that a signal handler may make. */
+static void show_crash(int signal_number) {
+    const char *const name = CU_get_current_test() ? CU_get_current_test()->pName : "no test";
+    ssize_t n = write(STDOUT_FILENO, "crashed in: ", 12);
+    n += write(STDOUT_FILENO, name, strlen(name));
+    n += write(STDOUT_FILENO, "\n", 1);
+    (void)n;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
 static bool is_wanted(const char *name, int argc, char **argv) {
-    for (int i = 1; i < argc; i++)
-        if (strncmp(name, argv[i], strlen(argv[i])) == 0)
+    for (int i = 1; i < argc; i++) {
+        size_t n = strlen(argv[i]);
+        bool family = n && argv[i][n - 1] == '_';
+        if (family ? strncmp(name, argv[i], n) == 0 : strcmp(name, argv[i]) == 0)
             return true;
+    }
     return argc == 1;
 }
 
 int main(int argc, char **argv) {
     /* A crash must not take the failures before it along. */
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (const struct unit_suite *s = unit_suites; s->name; s++)
+            puts(s->name);
+        return 0;
+    }
+    signal(SIGABRT, show_crash);
+    signal(SIGSEGV, show_crash);
+    signal(SIGFPE, show_crash);
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 70;
     for (const struct unit_suite *s = unit_suites; s->name; s++)
@@ -58,6 +83,10 @@ int main(int argc, char **argv) {
             s->add();
     CU_set_test_complete_handler(show_failures);
     CU_run_all_tests();
+    if (CU_get_number_of_suites_run() == 0) {
+        printf("there is no such suite\n");
+        return 2;
+    }
     unsigned n = CU_get_number_of_tests_run(), n_failed = CU_get_number_of_tests_failed();
     printf("%u passed, %u failed\n", n - n_failed, n_failed);
     CU_cleanup_registry();

@@ -1,5 +1,6 @@
-/* Convolution kernels and those of its gradients against naive loops in double: many odd geometries, both dtypes, every
- * instruction set, the chosen kernel and the reference by matrix products. */
+/* Convolution kernels and those of its gradients against naive loops in double: many odd
+ * geometries, both dtypes, every instruction set, the chosen kernel and the reference by matrix
+ * products. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static void add_touch(void *context, const struct touch *t) {
             int64_t at[3] = {t->image + c, (t->tap * s->g.c + c) * s->g.o + o, t->result + o};
             double v = 1;
             for (int part = 0; part < 3; part++)
-                if (part != (int)s->out) v *= kernelrun_get(&s->arg[part], at[part]);
+                if (part != (int)s->out)
+                    v *= kernelrun_get(&s->arg[part], at[part]);
             s->sum[at[s->out]] += v;
             s->scale[at[s->out]] += fabs(v);
         }
@@ -44,24 +46,26 @@ static void check_kernel(struct trial *s, const struct kernel *k, enum isa isa) 
     in[0] = s->arg[s->out == IMAGE ? RESULT : IMAGE];
     in[1] = s->arg[s->out == FILTER ? RESULT : FILTER];
     struct attr attr[3] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, out->dim)},
-                           kernelrun_ints(2, g->sh, g->sw), kernelrun_string(g->same ? "SAME" : "VALID")};
-    struct kernel_call c = {.n_in = 2, .n_out = 1, .in = in, .out = out,
-                            .attr = s->out == RESULT ? attr + 1 : attr};
+                           kernelrun_ints(2, g->sh, g->sw),
+                           kernelrun_string(g->same ? "SAME" : "VALID")};
+    struct kernel_call c = {
+        .n_in = 2, .n_out = 1, .in = in, .out = out, .attr = s->out == RESULT ? attr + 1 : attr};
     const char *name = kernelrun_check(k, &c);
     char geometry[128], what[256];
     static const char *const ops[] = {"input gradient", "filter gradient", "convolution"};
     snprintf(what, sizeof what, "%s of %s by %s, %s, %s", ops[s->out],
-             windows_text(g, geometry, sizeof geometry), name, kernel_isa_name(isa), dtype_name(out->dtype));
+             windows_text(g, geometry, sizeof geometry), name, kernel_isa_name(isa),
+             dtype_name(out->dtype));
     double unit = out->dtype == DTYPE_F64 ? DBL_EPSILON : FLT_EPSILON;
     kernelrun_compare(what, out, s->sum, s->scale, unit * 20);
 }
 
-static void check(const struct geometry *g, enum dtype t, enum part out, const struct kernel *const *kernels,
-                  const struct kernel *const *references) {
+static void check(const struct geometry *g, enum dtype t, enum part out,
+                  const struct kernel *const *kernels, const struct kernel *const *references) {
     uint64_t seed = 5;
     struct trial s = {.g = *g, .out = out};
-    const int64_t dims[3][4] = {{g->n, g->h, g->w, g->c}, {g->kh, g->kw, g->c, g->o},
-                                {g->n, g->oh, g->ow, g->o}};
+    const int64_t dims[3][4] = {
+        {g->n, g->h, g->w, g->c}, {g->kh, g->kw, g->c, g->o}, {g->n, g->oh, g->ow, g->o}};
     for (int part = 0; part < 3; part++)
         s.arg[part] = part == (int)out ? kernelrun_empty(t, 4, dims[part])
                                        : kernelrun_arg(t, 4, dims[part], &seed);
@@ -87,14 +91,17 @@ static void check_all(enum part out, const struct kernel *const *kernels,
         check(&g, DTYPE_F32, out, kernels, references);
         check(&g, DTYPE_F64, out, kernels, references);
     }
-    g = (struct geometry){.n = 0, .h = 3, .w = 3, .c = 2, .kh = 2, .kw = 2, .sh = 1, .sw = 1, .o = 4, .same = true};
+    g = (struct geometry){
+        .n = 0, .h = 3, .w = 3, .c = 2, .kh = 2, .kw = 2, .sh = 1, .sw = 1, .o = 4, .same = true};
     windows_settle(&g);
     check(&g, DTYPE_F32, out, kernels, references);
 }
 
 static void forwards(void) { check_all(RESULT, forward, forward_reference); }
 static void input_gradients(void) { check_all(IMAGE, input_gradient, input_gradient_reference); }
-static void filter_gradients(void) { check_all(FILTER, filter_gradient, filter_gradient_reference); }
+static void filter_gradients(void) {
+    check_all(FILTER, filter_gradient, filter_gradient_reference);
+}
 
 void suite_ops_conv(void) {
     unit_suite("ops: convolution");

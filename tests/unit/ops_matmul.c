@@ -1,5 +1,6 @@
-/* The kernels of the matrix product against plain sums in double: many sizes around those of register tiles, every transposition,
- * batches, both dtypes, every instruction set; the chosen kernel, the packed one and OpenBLAS. */
+/* The kernels of the matrix product against plain sums in double: many sizes around those of
+ * register tiles, every transposition, batches, both dtypes, every instruction set; the chosen
+ * kernel, the packed one and OpenBLAS. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,15 +25,17 @@ struct product {
 static int64_t at(const int64_t *batch, const int64_t *out, int n, int64_t i) {
     int64_t offset = 0, size = 1;
     for (int axis = n - 1; axis >= 0; axis--) {
-        if (batch[axis] != 1) offset += i % out[axis] * size;
+        if (batch[axis] != 1)
+            offset += i % out[axis] * size;
         size *= batch[axis];
         i /= out[axis];
     }
     return offset;
 }
 
-static void expect(const struct product *p, const int64_t *batch, int64_t n_batch, const struct kernel_arg *a,
-                   const struct kernel_arg *b, bool ta, bool tb, double *sum, double *scale) {
+static void expect(const struct product *p, const int64_t *batch, int64_t n_batch,
+                   const struct kernel_arg *a, const struct kernel_arg *b, bool ta, bool tb,
+                   double *sum, double *scale) {
     for (int64_t i = 0; i < n_batch; i++) {
         int64_t a0 = at(p->batch_a, batch, p->n_batch, i) * p->m * p->k;
         int64_t b0 = at(p->batch_b, batch, p->n_batch, i) * p->k * p->n;
@@ -50,14 +53,16 @@ static void expect(const struct product *p, const int64_t *batch, int64_t n_batc
     }
 }
 
-static void check_kernels(const char *what, struct kernel_call *c, const double *sum, const double *scale,
-                          int64_t k) {
-    double tolerance = (c->out[0].dtype == DTYPE_F64 ? DBL_EPSILON : FLT_EPSILON) * (2 + sqrt((double)k));
+static void check_kernels(const char *what, struct kernel_call *c, const double *sum,
+                          const double *scale, int64_t k) {
+    double tolerance =
+        (c->out[0].dtype == DTYPE_F64 ? DBL_EPSILON : FLT_EPSILON) * (2 + sqrt((double)k));
     for (int isa = 0; isa <= (int)kernel_best_isa(); isa++) {
         const struct kernel *const kernels[] = {chosen[isa], packed[isa],
                                                 blas_start()->loaded ? by_blas[isa] : NULL};
         for (int i = 0; i < 3; i++) {
-            if (!kernels[i]) continue;
+            if (!kernels[i])
+                continue;
             const char *name = kernelrun_check(kernels[i], c);
             char text[160];
             snprintf(text, sizeof text, "%s %s, %s", what, name, kernel_isa_name((enum isa)isa));
@@ -89,8 +94,9 @@ static void check_product(const struct product *p, enum dtype t, bool ta, bool t
     CU_ASSERT_PTR_NOT_NULL_FATAL(sum);
     expect(p, o_dim, n_batch, &in[0], &in[1], ta, tb, sum, sum + n);
     char what[96];
-    snprintf(what, sizeof what, "[%lld,%lld]%s @ [%lld,%lld]%s %s:", (long long)a2[0], (long long)a2[1],
-             ta ? "'" : "", (long long)b2[0], (long long)b2[1], tb ? "'" : "", dtype_name(t));
+    snprintf(what, sizeof what, "[%lld,%lld]%s @ [%lld,%lld]%s %s:", (long long)a2[0],
+             (long long)a2[1], ta ? "'" : "", (long long)b2[0], (long long)b2[1], tb ? "'" : "",
+             dtype_name(t));
     check_kernels(what, &c, sum, sum + n, p->k);
     free(sum);
     for (int i = 0; i < 2; i++)
@@ -106,7 +112,8 @@ static void check_all(const struct product *p) {
 }
 
 static void odd_sizes(void) {
-    static const int64_t m[] = {1, 2, 5, 6, 7, 13, 14, 15, 29, 50}, n[] = {1, 3, 10, 16, 31, 32, 33, 70};
+    static const int64_t m[] = {1, 2, 5, 6, 7, 13, 14, 15, 29, 50},
+                         n[] = {1, 3, 10, 16, 31, 32, 33, 70};
     static const int64_t k[] = {1, 4, 17, 64};
     for (size_t i = 0; i < sizeof m / sizeof *m; i++)
         for (size_t j = 0; j < sizeof n / sizeof *n; j++) {
@@ -117,7 +124,7 @@ static void odd_sizes(void) {
 
 static void long_sums(void) {
     static const struct product products[] = {
-        {.m = 3, .n = 5, .k = 9000}, {.m = 1, .n = 300, .k = 3000}, {.m = 40, .n = 1, .k = 2500},
+        {.m = 3, .n = 5, .k = 9000},    {.m = 1, .n = 300, .k = 3000}, {.m = 40, .n = 1, .k = 2500},
         {.m = 130, .n = 20, .k = 2100}, {.m = 20, .n = 300, .k = 700},
     };
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
@@ -138,7 +145,9 @@ static void batches(void) {
 
 static void empty_sizes(void) {
     static const struct product products[] = {
-        {.m = 0, .n = 4, .k = 5}, {.m = 3, .n = 0, .k = 5}, {.m = 3, .n = 4, .k = 0},
+        {.m = 0, .n = 4, .k = 5},
+        {.m = 3, .n = 0, .k = 5},
+        {.m = 3, .n = 4, .k = 0},
         {.m = 3, .n = 4, .k = 2, .n_batch = 1, .batch_a = {0}, .batch_b = {0}},
     };
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)

@@ -1,4 +1,5 @@
-/* Pooling kernels against naive loops: odd geometries, ties, NaN, both dtypes, every instruction set. */
+/* Pooling kernels against naive loops: odd geometries, ties, NaN, both dtypes, every instruction
+ * set. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ KERNELS_OF(avg_pool_gradient, avg_pool_gradient_kernel);
 
 struct trial {
     struct geometry g;
-    struct kernel_arg x, y, dy, v; /* image, pooled, gradient of pooled, values at the image */
+    struct kernel_arg x, y, dy, v;  /* image, pooled, gradient of pooled, values at the image */
     double *largest, *mean, *count; /* [result] */
     int64_t *winner;                /* [result] element of x */
     double *dx_max, *dx_mean;       /* [image] */
@@ -41,15 +42,16 @@ static void spread(void *context, const struct touch *t) {
 }
 
 static void check_kernel(struct trial *s, const struct kernel *k, const char *op, enum isa isa,
-                         struct kernel_arg *in, int n_in, const struct kernel_arg *like, bool with_shape,
-                         const double *expected) {
+                         struct kernel_arg *in, int n_in, const struct kernel_arg *like,
+                         bool with_shape, const double *expected) {
     const struct geometry *g = &s->g;
     struct kernel_arg out = kernelrun_empty(like->dtype, 4, like->dim);
     struct attr attr[4] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, s->x.dim)},
-                           kernelrun_ints(2, g->kh, g->kw), kernelrun_ints(2, g->sh, g->sw),
+                           kernelrun_ints(2, g->kh, g->kw),
+                           kernelrun_ints(2, g->sh, g->sw),
                            kernelrun_string(g->same ? "SAME" : "VALID")};
-    struct kernel_call c = {.n_in = n_in, .n_out = 1, .in = in, .out = &out,
-                            .attr = with_shape ? attr : attr + 1};
+    struct kernel_call c = {
+        .n_in = n_in, .n_out = 1, .in = in, .out = &out, .attr = with_shape ? attr : attr + 1};
     kernelrun_check(k, &c);
     char geometry[128], what[256];
     snprintf(what, sizeof what, "%s of %s, %s, %s", op, windows_text(g, geometry, sizeof geometry),
@@ -63,8 +65,8 @@ static void check_kernels(struct trial *s) {
         enum isa which = (enum isa)isa;
         struct kernel_arg gradient[3] = {s->x, s->y, s->dy}, gather[3] = {s->x, s->y, s->v};
         check_kernel(s, max_pool[isa], "max_pool", which, &s->x, 1, &s->y, false, s->largest);
-        check_kernel(s, max_pool_gradient[isa], "max_pool_gradient", which, gradient, 3, &s->x, false,
-                     s->dx_max);
+        check_kernel(s, max_pool_gradient[isa], "max_pool_gradient", which, gradient, 3, &s->x,
+                     false, s->dx_max);
         check_kernel(s, max_pool_gather[isa], "max_pool_gather", which, gather, 3, &s->y, false,
                      s->gathered);
         check_kernel(s, avg_pool[isa], "avg_pool", which, &s->x, 1, &s->y, false, s->mean);
@@ -84,22 +86,29 @@ static void expect(struct trial *s) {
     }
 }
 
-/* every: each so manieth element is NaN; 0: none. levels: values are rounded to so few that there are ties; 0: not. */
+/* every: each so manieth element is NaN; 0: none. levels: values are rounded to so few that there
+ * are ties; 0: not. */
 static void check(struct geometry g, enum dtype t, int every, int levels) {
     uint64_t seed = 3;
     g.o = g.c;
     const int64_t image[4] = {g.n, g.h, g.w, g.c}, result[4] = {g.n, g.oh, g.ow, g.c};
-    struct trial s = {.g = g, .x = kernelrun_arg(t, 4, image, &seed), .y = kernelrun_empty(t, 4, result),
-                      .dy = kernelrun_arg(t, 4, result, &seed), .v = kernelrun_arg(t, 4, image, &seed)};
+    struct trial s = {.g = g,
+                      .x = kernelrun_arg(t, 4, image, &seed),
+                      .y = kernelrun_empty(t, 4, result),
+                      .dy = kernelrun_arg(t, 4, result, &seed),
+                      .v = kernelrun_arg(t, 4, image, &seed)};
     size_t n_x = (size_t)kernelrun_count(&s.x), n_y = (size_t)kernelrun_count(&s.y);
     for (size_t i = 0; i < n_x; i++) {
-        if (levels) kernelrun_set(&s.x, (int64_t)i, floor(kernelrun_get(&s.x, (int64_t)i) * levels));
-        if (every && i % (size_t)every == 1) kernelrun_set(&s.x, (int64_t)i, NAN);
+        if (levels)
+            kernelrun_set(&s.x, (int64_t)i, floor(kernelrun_get(&s.x, (int64_t)i) * levels));
+        if (every && i % (size_t)every == 1)
+            kernelrun_set(&s.x, (int64_t)i, NAN);
     }
     double *memory = calloc(4 * n_y + 2 * n_x, sizeof *memory);
     s.winner = calloc(n_y, sizeof *s.winner);
     CU_ASSERT_FATAL(memory && s.winner);
-    s.largest = memory, s.mean = memory + n_y, s.count = memory + 2 * n_y, s.gathered = memory + 3 * n_y;
+    s.largest = memory, s.mean = memory + n_y, s.count = memory + 2 * n_y,
+    s.gathered = memory + 3 * n_y;
     s.dx_max = memory + 4 * n_y, s.dx_mean = s.dx_max + n_x;
     expect(&s);
     check_kernels(&s);

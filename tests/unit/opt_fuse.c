@@ -1,4 +1,5 @@
-/* Elementwise groups: what must be one, what must not, and that any grouping can be run in some order. */
+/* Elementwise groups: what must be one, what must not, and that any grouping can be run in some
+ * order. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +19,11 @@ static void run_all(struct lab *l, struct node **roots, int n) {
     memcpy(roots, l->p.roots, (size_t)n * sizeof *roots);
 }
 
-/* What must hold of any grouping, by brute force: every elementwise node is in a group, members have one shape and fit one program,
- * and the groups can be run one after another. */
+/* What must hold of any grouping, by brute force: every elementwise node is in a group, members
+ * have one shape and fit one program, and the groups can be run one after another. */
 static void check_groups(struct lab *l) {
-    struct node_list order = graph_order(&l->p.graph, &l->arena, l->p.roots, l->p.n_roots, NULL, NULL);
+    struct node_list order =
+        graph_order(&l->p.graph, &l->arena, l->p.roots, l->p.n_roots, NULL, NULL);
     int n = order.n, n_units = 0, *unit = arena_array(&l->arena, int, n);
     int *unit_of_group = arena_array(&l->arena, int, n + 1);
     bool *outside = arena_array(&l->arena, bool, n);
@@ -50,7 +52,8 @@ static void check_groups(struct lab *l) {
     for (int at = 0; at < n_ready; at++)
         for (int i = 0; i < n; i++)
             for (int k = 0; k < order.at[i]->n_in; k++)
-                if (unit[order.at[i]->in[k]->number] == ready[at] && unit[i] != ready[at] && --waits[unit[i]] == 0)
+                if (unit[order.at[i]->in[k]->number] == ready[at] && unit[i] != ready[at] &&
+                    --waits[unit[i]] == 0)
                     ready[n_ready++] = unit[i];
     CU_ASSERT_EQUAL(n_ready, n_units);
 
@@ -78,7 +81,8 @@ static void check_groups(struct lab *l) {
 }
 
 static int n_groups(struct lab *l) {
-    struct node_list order = graph_order(&l->p.graph, &l->arena, l->p.roots, l->p.n_roots, NULL, NULL);
+    struct node_list order =
+        graph_order(&l->p.graph, &l->arena, l->p.roots, l->p.n_roots, NULL, NULL);
     bool *seen = arena_array(&l->arena, bool, order.n + 1);
     int n = 0;
     for (int i = 0; i < order.n; i++) {
@@ -108,7 +112,8 @@ static void bias_and_relu_are_one(void) {
     lab_close(&l);
 }
 
-/* The update of one variable, as the standard library writes it; g from a product, so that it is late. */
+/* The update of one variable, as the standard library writes it; g from a product, so that it is
+ * late. */
 static void adam(struct lab *l, const char *dims, struct node *g, struct node **roots) {
     struct build *b = &l->p.build;
     char path[4][32];
@@ -120,8 +125,9 @@ static void adam(struct lab *l, const char *dims, struct node *g, struct node **
     struct node *t_ = ADD(t, one);
     struct node *m_ = ADD(MUL(b1, m), MUL(SUB(one, b1), g));
     struct node *v_ = ADD(MUL(b2, v), MUL(MUL(SUB(one, b2), g), g));
-    struct node *rate = DIV(MUL(lab_scalar(b, 1e-3), build_1(b, OP_sqrt, SUB(one, build_2(b, OP_pow, b2, t_)))),
-                            SUB(one, build_2(b, OP_pow, b1, t_)));
+    struct node *rate =
+        DIV(MUL(lab_scalar(b, 1e-3), build_1(b, OP_sqrt, SUB(one, build_2(b, OP_pow, b2, t_)))),
+            SUB(one, build_2(b, OP_pow, b1, t_)));
     struct node *w_ = SUB(w, DIV(MUL(rate, m_), ADD(build_1(b, OP_sqrt, v_), lab_scalar(b, 1e-8))));
     roots[0] = lab_assign(b, t, t_);
     roots[1] = lab_assign(b, m, m_);
@@ -138,7 +144,9 @@ static void adam_is_one_pass(void) {
         lab_program(&l);
         struct build *b = &l.p.build;
         struct node *g = lab_float(&l, b, "g", "8,4");
-        if (late[i][0] == 'y') g = build_2(b, OP_matmul, lab_transpose(b, lab_float(&l, b, "x", "50,8"), "10"), lab_float(&l, b, "dy", "50,4"));
+        if (late[i][0] == 'y')
+            g = build_2(b, OP_matmul, lab_transpose(b, lab_float(&l, b, "x", "50,8"), "10"),
+                        lab_float(&l, b, "dy", "50,4"));
         adam(&l, "8,4", g, roots);
         run_all(&l, roots, 4);
         int group = roots[1]->in[1]->group;
@@ -184,7 +192,8 @@ static void a_detour_keeps_apart(void) {
     lab_close(&l);
 }
 
-/* The detour leads through another elementwise shape, and through two groups that need each other's outputs. */
+/* The detour leads through another elementwise shape, and through two groups that need each
+ * other's outputs. */
 static void longer_detours(void) {
     struct lab l;
     lab_open(&l);
@@ -204,7 +213,8 @@ static void longer_detours(void) {
     lab_close(&l);
 }
 
-/* What only the backward pass reads is computed there: 1 - y*y is not stored through the forward pass. */
+/* What only the backward pass reads is computed there: 1 - y*y is not stored through the forward
+ * pass. */
 static void late_readers_compute_late(void) {
     struct lab l;
     lab_open(&l);
@@ -242,23 +252,29 @@ static void limits_cut(void) {
     fuse(&l, &n, 1);
     check_groups(&l);
 
-    for (int i = 0; i < 40; i++) roots[i] = n = build_1(b, i % 2 ? OP_tanh : OP_neg, n); /* outputs */
+    for (int i = 0; i < 40; i++)
+        roots[i] = n = build_1(b, i % 2 ? OP_tanh : OP_neg, n); /* outputs */
     fuse(&l, roots, 40);
     check_groups(&l);
     lab_close(&l);
 }
 
 /* Random graphs of elementwise ops on two shapes with sums, products and assigns between. */
-static struct node *random_node(struct lab *l, struct node **pool, int n, struct rng_key key, uint64_t *at) {
+static struct node *random_node(struct lab *l, struct node **pool, int n, struct rng_key key,
+                                uint64_t *at) {
     struct build *b = &l->p.build;
-    static const enum op_id unary[] = {OP_neg, OP_exp, OP_tanh}, binary[] = {OP_add, OP_mul, OP_sub};
+    static const enum op_id unary[] = {OP_neg, OP_exp, OP_tanh},
+                            binary[] = {OP_add, OP_mul, OP_sub};
     /* mostly recent operands: long chains with detours */
     uint64_t reach = rng_below(key, (*at)++, 4) ? 6 : (uint64_t)n;
     if (reach > (uint64_t)n) reach = (uint64_t)n;
-    struct node *x = pool[n - 1 - (int)rng_below(key, (*at)++, reach)], *y = pool[rng_below(key, (*at)++, (uint64_t)n)];
+    struct node *x = pool[n - 1 - (int)rng_below(key, (*at)++, reach)],
+                *y = pool[rng_below(key, (*at)++, (uint64_t)n)];
     switch (rng_below(key, (*at)++, 10)) {
     case 0: return lab_sum(b, x);
-    case 1: return x->shape.rank == 2 && y->shape.rank == 2 ? build_2(b, OP_matmul, x, y) : build_1(b, OP_exp, x);
+    case 1:
+        return x->shape.rank == 2 && y->shape.rank == 2 ? build_2(b, OP_matmul, x, y)
+                                                        : build_1(b, OP_exp, x);
     case 2: return lab_stretch(l, b, x, "4,4");
     case 3:
     case 4: return build_1(b, unary[rng_below(key, (*at)++, 3)], x);
@@ -284,7 +300,8 @@ static void random_graphs_can_be_scheduled(void) {
             pool[n] = random_node(&l, pool, n, key, &at);
             if (rng_below(key, at++, 8) == 0) {
                 struct node *root = pool[n];
-                if (root->shape.rank == 2 && rng_below(key, at++, 2)) root = lab_assign(b, pool[2], root);
+                if (root->shape.rank == 2 && rng_below(key, at++, 2))
+                    root = lab_assign(b, pool[2], root);
                 roots[n_roots++] = root;
             }
             n++;

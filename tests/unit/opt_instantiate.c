@@ -15,7 +15,8 @@ static const char *root_shape(struct lab *l) {
 static void sizes_come_from_feeds(void) {
     struct lab l;
     lab_open(&l);
-    struct node *x = lab_float(&l, &l.b, "x", "batch,784"), *W = lab_variable(&l, &l.b, "W", "784,10");
+    struct node *x = lab_float(&l, &l.b, "x", "batch,784"),
+                *W = lab_variable(&l, &l.b, "W", "784,10");
     struct node *h = build_2(&l.b, OP_matmul, x, W);
     h->name = "h";
     CU_ASSERT_FATAL(DEMAND(l, h, false, {x, DTYPE_F32, "50,784"}));
@@ -124,7 +125,9 @@ static void unfed_says_who_needs_it(void) {
     struct node *accuracy = lab_sum(&l.b, build_1(&l.b, OP_tanh, logits));
     accuracy->name = "accuracy";
     CU_ASSERT_FALSE(lab_demand(&l, &accuracy, 1, NULL, 0, false));
-    UNIT_TEXT(lab_error(&l), "`accuracy` needs `x` (accuracy <- logits <- x), which is a placeholder and was not fed");
+    UNIT_TEXT(
+        lab_error(&l),
+        "`accuracy` needs `x` (accuracy <- logits <- x), which is a placeholder and was not fed");
     UNIT_TEXT(lab_help(&l), "feed it: .eval(x=...)");
     l.diags.list.n = l.diags.n_errors = 0;
     for (int i = 0; i < 8; i++) {
@@ -132,7 +135,9 @@ static void unfed_says_who_needs_it(void) {
         n->name = arena_printf(&l.arena, "h%d", i);
     }
     CU_ASSERT_FALSE(lab_demand(&l, &n, 1, NULL, 0, true));
-    UNIT_TEXT(lab_error(&l), "`h7` needs `x` (h7 <- h6 <- ... <- h0 <- x), which is a placeholder and was not fed");
+    UNIT_TEXT(
+        lab_error(&l),
+        "`h7` needs `x` (h7 <- h6 <- ... <- h0 <- x), which is a placeholder and was not fed");
     UNIT_TEXT(lab_help(&l), "feed it: .run(x=...)");
     l.diags.list.n = l.diags.n_errors = 0;
     CU_ASSERT_FALSE(lab_demand(&l, &x, 1, NULL, 0, false));
@@ -141,7 +146,10 @@ static void unfed_says_who_needs_it(void) {
 }
 
 static void feeds_must_fit(void) {
-    static const struct { enum dtype dtype; const char *sizes, *error; } cases[] = {
+    static const struct {
+        enum dtype dtype;
+        const char *sizes, *error;
+    } cases[] = {
         {DTYPE_I32, "50,784", "`x` is float[batch, 784], but is fed int[50, 784]"},
         {DTYPE_F32, "50,700", "`x` is float[batch, 784], but is fed float[50, 700]"},
         {DTYPE_F32, "50", "`x` is float[batch, 784], but is fed float[50]"},

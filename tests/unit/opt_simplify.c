@@ -1,4 +1,5 @@
-/* Every rule of the passes fold, simplify and cse: what goes in, what comes out, and what must be left alone. */
+/* Every rule of the passes fold, simplify and cse: what goes in, what comes out, and what must
+ * be left alone. */
 #include <math.h>
 #include <string.h>
 
@@ -32,12 +33,12 @@ static void leaves_open(struct leaves *t) {
         lab_close(&t.l);                                                                           \
     } while (0)
 #define BECOMES(made, expected) CHECK("simplify", made, expected)
-#define FOLDS(made, expected) CHECK("fold", made, expected)
+#define FOLDS(made, expected)   CHECK("fold", made, expected)
 
-#define ONE(op, x) build_1(t.b, OP_##op, x)
-#define TWO(op, x, y) build_2(t.b, OP_##op, x, y)
+#define ONE(op, x)         build_1(t.b, OP_##op, x)
+#define TWO(op, x, y)      build_2(t.b, OP_##op, x, y)
 #define THREE(op, x, y, z) build_3(t.b, OP_##op, x, y, z)
-#define N(value) lab_scalar(t.b, value)
+#define N(value)           lab_scalar(t.b, value)
 
 static void sums(void) {
     BECOMES(TWO(add, t.x, N(0)), "x");
@@ -85,9 +86,12 @@ static void movement(void) {
     BECOMES(lab_reshape(&t.l, t.b, lab_reshape(&t.l, t.b, t.x, "6"), "2,3"), "x");
     BECOMES(lab_transpose(t.b, lab_transpose(t.b, t.x, "10"), "10"), "x");
     BECOMES(lab_transpose(t.b, lab_float(&t.l, t.b, "v", "1,5"), "10"), "reshape[5, 1](v)");
-    BECOMES(lab_transpose(t.b, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "2,3,4"), "120"), "120"), "transpose(v)");
+    BECOMES(
+        lab_transpose(t.b, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "2,3,4"), "120"), "120"),
+        "transpose(v)");
     BECOMES(lab_stretch(&t.l, t.b, t.x, "2,3"), "x");
-    BECOMES(lab_stretch(&t.l, t.b, lab_stretch(&t.l, t.b, t.x, "4,2,3"), "5,4,2,3"), "broadcast_to[5, 4, 2, 3](x)");
+    BECOMES(lab_stretch(&t.l, t.b, lab_stretch(&t.l, t.b, t.x, "4,2,3"), "5,4,2,3"),
+            "broadcast_to[5, 4, 2, 3](x)");
     BECOMES(lab_stretch(&t.l, t.b, N(3), "50,70"), "fill[50, 70](3)");
     BECOMES(lab_reshape(&t.l, t.b, lab_fill(&t.l, t.b, 3, "50,70"), "3500"), "fill[3500](3)");
     BECOMES(build_sum(t.b, lab_float(&t.l, t.b, "v", "1,5,1"), 5, false), "reshape[5](v)");
@@ -99,16 +103,21 @@ static void movement(void) {
 static void products_of_matrices(void) {
     BECOMES(TWO(matmul, lab_transpose(t.b, t.x, "10"), t.y), "matmul(x, y, transpose_a)");
     BECOMES(TWO(matmul, t.x, lab_transpose(t.b, t.y, "10")), "matmul(x, y, transpose_b)");
-    BECOMES(TWO(matmul, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "5,2,3"), "021"), t.x), "matmul(v, x, transpose_a)");
-    BECOMES(TWO(matmul, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "3,5,2"), "120"), lab_float(&t.l, t.b, "w", "3,4")), "matmul(transpose(v), w)");
+    BECOMES(TWO(matmul, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "5,2,3"), "021"), t.x),
+            "matmul(v, x, transpose_a)");
+    BECOMES(TWO(matmul, lab_transpose(t.b, lab_float(&t.l, t.b, "v", "3,5,2"), "120"),
+                lab_float(&t.l, t.b, "w", "3,4")),
+            "matmul(transpose(v), w)");
 }
 
 static void stretching_is_left_to_the_op(void) {
     BECOMES(TWO(mul, lab_stretch(&t.l, t.b, t.s, "2,3"), t.x), "mul(s, x)");
     BECOMES(TWO(mul, lab_fill(&t.l, t.b, 2, "2,3"), t.x), "mul([2, 3]2 2 2 2, x)");
-    BECOMES(TWO(mul, lab_fill(&t.l, t.b, 2, "70,3"), lab_float(&t.l, t.b, "v", "70,3")), "mul(2, v)");
+    BECOMES(TWO(mul, lab_fill(&t.l, t.b, 2, "70,3"), lab_float(&t.l, t.b, "v", "70,3")),
+            "mul(2, v)");
     BECOMES(ONE(exp, lab_stretch(&t.l, t.b, t.s, "2,3")), "broadcast_to[2, 3](exp(s))");
-    BECOMES(TWO(sub, lab_stretch(&t.l, t.b, t.s, "2,3"), lab_stretch(&t.l, t.b, lab_float(&t.l, t.b, "v", "3"), "2,3")),
+    BECOMES(TWO(sub, lab_stretch(&t.l, t.b, t.s, "2,3"),
+                lab_stretch(&t.l, t.b, lab_float(&t.l, t.b, "v", "3"), "2,3")),
             "broadcast_to[2, 3](sub(s, v))");
 }
 
@@ -125,15 +134,16 @@ static void logarithms_are_safe(void) {
 }
 
 static bool divides_by_softmax(const struct node *n) {
-    if (n->op->id == OP_div && (n->in[1]->op->id == OP_softmax || n->in[1]->op->id == OP_sigmoid)) return true;
+    if (n->op->id == OP_div && (n->in[1]->op->id == OP_softmax || n->in[1]->op->id == OP_sigmoid))
+        return true;
     if (n->op->id == OP_log && n->in[0]->op->id != OP_add) return true;
     for (int i = 0; i < n->n_in; i++)
         if (divides_by_softmax(n->in[i])) return true;
     return false;
 }
 
-/* The ways in which a script may spell cross-entropy on softmax(z) and on sigmoid(z): nothing may be left in value or gradient that
- * divides by a probability or takes its logarithm. */
+/* The ways in which a script may spell cross-entropy on softmax(z) and on sigmoid(z): nothing
+ * may be left in value or gradient that divides by a probability or takes its logarithm. */
 static struct node *spell(struct build *b, int spelling, struct node *z, struct node *labels) {
     struct node *y = lab_axis(b, OP_softmax, z, -1), *log_y = build_1(b, OP_log, y);
     struct node *one = lab_scalar(b, 1), *s = build_1(b, OP_sigmoid, z);
@@ -145,15 +155,17 @@ static struct node *spell(struct build *b, int spelling, struct node *z, struct 
     case 4: return lab_sum(b, build_sum(b, build_2(b, OP_mul, labels, log_y), 2, false));
     case 5: return lab_sum(b, build_2(b, OP_mul, y, log_y)); /* entropy */
     case 6: return lab_sum(b, build_2(b, OP_sub, build_2(b, OP_mul, y, labels), log_y));
-    case 7: return lab_sum(b, build_2(b, OP_div, build_2(b, OP_mul, labels, log_y), lab_scalar(b, 3)));
+    case 7:
+        return lab_sum(b, build_2(b, OP_div, build_2(b, OP_mul, labels, log_y), lab_scalar(b, 3)));
     case 8: return lab_sum(b, build_2(b, OP_mul, build_2(b, OP_sub, labels, y), log_y));
     case 9: return lab_sum(b, build_2(b, OP_mul, labels, build_1(b, OP_log, s)));
     case 10:
-        return lab_sum(b, build_2(b, OP_mul, build_2(b, OP_sub, one, labels), build_1(b, OP_log, build_2(b, OP_sub, one, s))));
-    case 11:
-        return lab_sum(b, build_2(b, OP_add, spell(b, 9, z, labels), spell(b, 10, z, labels)));
+        return lab_sum(b, build_2(b, OP_mul, build_2(b, OP_sub, one, labels),
+                                  build_1(b, OP_log, build_2(b, OP_sub, one, s))));
+    case 11: return lab_sum(b, build_2(b, OP_add, spell(b, 9, z, labels), spell(b, 10, z, labels)));
     case 12:
-        return lab_sum(b, build_3(b, OP_where, build_2(b, OP_greater, labels, lab_scalar(b, 0)), log_y, lab_scalar(b, 0)));
+        return lab_sum(b, build_3(b, OP_where, build_2(b, OP_greater, labels, lab_scalar(b, 0)),
+                                  log_y, lab_scalar(b, 0)));
     default: return NULL;
     }
 }
@@ -204,7 +216,8 @@ static void known_values(void) {
     FOLDS(build_sum(t.b, lab_fill(&t.l, t.b, 1, "3,100"), 2, false), "[3]100 100 100");
     FOLDS(lab_reshape(&t.l, t.b, lab_fill(&t.l, t.b, 1, "2,2"), "4"), "[4]1 1 1 1");
     FOLDS(ONE(exp, N(1)), "exp(1)"); /* the kernel's own last bit */
-    FOLDS(TWO(add, lab_fill(&t.l, t.b, 2, "100"), lab_fill(&t.l, t.b, 3, "100")), "add(fill[100](2), fill[100](3))");
+    FOLDS(TWO(add, lab_fill(&t.l, t.b, 2, "100"), lab_fill(&t.l, t.b, 3, "100")),
+          "add(fill[100](2), fill[100](3))");
 }
 
 static void known_values_are_those_of_the_kernels(void) {
@@ -232,7 +245,8 @@ static void known_values_are_those_of_the_kernels(void) {
 static void integers_do_not_wrap_here(void) {
     struct leaves t;
     leaves_open(&t);
-    struct node *most = build_scalar(t.b, DTYPE_I32, INT32_MAX), *one = build_scalar(t.b, DTYPE_I32, 1);
+    struct node *most = build_scalar(t.b, DTYPE_I32, INT32_MAX),
+                *one = build_scalar(t.b, DTYPE_I32, 1);
     UNIT_TEXT(lab_after(&t.l, "fold", TWO(sub, most, one)), "2.14748e+09");
     UNIT_TEXT(lab_after(&t.l, "fold", TWO(add, most, one)), "add(2.14748e+09, 1)");
     struct node *wide = build_scalar(t.b, DTYPE_I64, 0x1p40);
@@ -252,7 +266,8 @@ static void equal_expressions_are_one(void) {
 
 static void what_does_not_commute_stays(void) {
     CHECK("cse", TWO(sub, TWO(sub, t.x, t.y), TWO(sub, t.y, t.x)), "sub(sub(x, y), sub(y, x))");
-    CHECK("cse", TWO(sub, TWO(maximum, t.x, t.y), TWO(maximum, t.y, t.x)), "sub(maximum(x, y), maximum(y, x))");
+    CHECK("cse", TWO(sub, TWO(maximum, t.x, t.y), TWO(maximum, t.y, t.x)),
+          "sub(maximum(x, y), maximum(y, x))");
 }
 
 static void the_unneeded_is_left_out(void) {

@@ -198,6 +198,26 @@ static void a_failing_check_changes_nothing(void) {
     close_variables(&v);
 }
 
+/* The checked result is assigned as well, and what is checked is computed from it by an op that
+ * could fail. */
+static void a_failing_check_of_the_new_value_changes_nothing(void) {
+    struct variables v;
+    struct tensor *fetched[1];
+    open_variables(&v);
+    struct build *b = v.t.b;
+    struct node *next = build_2(b, OP_div, v.a, build_2(b, OP_sub, v.b, v.b));
+    assign(&v, v.a, next);
+    assign(&v, v.c, v.b);
+    bench_root(&v.t, build_1(b, OP_check_finite, build_sum(b, next, 1, false)), false);
+    struct plan *p = bench_plan(&v.t);
+    struct run r = {0};
+    CU_ASSERT_FALSE(bench_run(&v.t, v.e, p, &r, fetched));
+    CU_ASSERT_PTR_NOT_NULL(r.failed);
+    UNIT_NEAR(held(v.a), v.was_a, 0);
+    UNIT_NEAR(held(v.c), v.was_c, 0);
+    close_variables(&v);
+}
+
 static void an_interrupt_changes_nothing(void) {
     struct variables v;
     open_variables(&v);
@@ -229,36 +249,60 @@ static void checked_numbers_put_variables_back(void) {
 
 enum { MANY = 24 };
 
-/* Only copies and negations among many variables: rings, trees and chains of every form. */
+/* Results so far, and what they are. */
+struct known {
+    struct node *node[3 * MANY];
+    double value[3 * MANY];
+    int n;
+};
+
+static void know(struct known *k, struct node *node, double value) {
+    k->node[k->n] = node;
+    k->value[k->n++] = value;
+}
+
+/* Copies, negations and differences of many variables and of each other: rings, trees and chains of
+ * every form. */
 static void check_random_pattern(uint64_t seed) {
     struct bench t;
     struct executor *e = exec_new(1);
-    struct node *variable[MANY];
-    double was[MANY], expected[MANY];
+    struct known k = {.n = 0};
+    double expected[MANY];
     bench_open(&t, seed);
     for (int i = 0; i < MANY; i++) {
-        variable[i] = bench_variable(&t, 1, FOUR);
-        was[i] = expected[i] = tensor_get(variable[i]->variable->value, 0);
+        struct node *variable = bench_variable(&t, 1, FOUR);
+        expected[i] = tensor_get(variable->variable->value, 0);
+        know(&k, variable, expected[i]);
+    }
+    int n_results = bench_draw(&t, 2 * MANY), copies = bench_draw(&t, 4);
+    for (int i = 0; i < n_results; i++) {
+        int x = bench_draw(&t, k.n), y = bench_draw(&t, k.n);
+        if (bench_draw(&t, 2))
+            know(&k, build_1(t.b, OP_neg, k.node[x]), -k.value[x]);
+        else
+            know(&k, build_2(t.b, OP_sub, k.node[x], k.node[y]),
+                 (float)k.value[x] - (float)k.value[y]);
     }
     for (int i = 0; i < MANY; i++) {
-        int from = bench_draw(&t, MANY), how = bench_draw(&t, 4);
-        if (how == 0)
+        int from = bench_draw(&t, bench_draw(&t, 4) < copies ? MANY : k.n);
+        if (bench_draw(&t, 5) == 0)
             continue;
-        struct node *value = how == 1 ? build_1(t.b, OP_neg, variable[from]) : variable[from];
-        expected[i] = how == 1 ? -was[from] : was[from];
-        bench_root(&t, bench_assign(&t, variable[i], value), false);
+        expected[i] = k.value[from];
+        bench_root(&t, bench_assign(&t, k.node[i], k.node[from]), false);
     }
+    if (bench_draw(&t, 2))
+        bench_group(&t);
     struct plan *p = bench_plan(&t);
     struct run r = {0};
     CU_ASSERT_FATAL(bench_run(&t, e, p, &r, NULL));
     for (int i = 0; i < MANY; i++)
-        UNIT_NEAR(tensor_get(variable[i]->variable->value, 0), expected[i], 0);
+        UNIT_NEAR(held(k.node[i]), expected[i], 0);
     exec_free(e);
     bench_close(&t);
 }
 
 static void random_patterns(void) {
-    for (uint64_t seed = 0; seed < 300; seed++)
+    for (uint64_t seed = 0; seed < 1500; seed++)
         check_random_pattern(seed);
 }
 
@@ -276,6 +320,8 @@ void suite_plan_assign(void) {
     unit_test("leaves can be assigned", leaves_can_be_assigned);
     unit_test("fetched variables are as before", fetched_variables_are_as_before);
     unit_test("a failing check changes nothing", a_failing_check_changes_nothing);
+    unit_test("a failing check of the new value changes nothing",
+              a_failing_check_of_the_new_value_changes_nothing);
     unit_test("an interrupt changes nothing", an_interrupt_changes_nothing);
     unit_test("checked numbers put variables back", checked_numbers_put_variables_back);
     unit_test("random patterns", random_patterns);

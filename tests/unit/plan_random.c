@@ -56,11 +56,19 @@ static struct node *renamed(struct soup *s, struct node *n) {
     return build_reshape(s->t.b, build_reshape(s->t.b, n, &to), &back);
 }
 
+/* One storage under two shapes in one op. */
+static struct node *outer_sum(struct soup *s) {
+    const int64_t column[2] = {SIDE, 1};
+    struct shape to = shape_const(2, column);
+    struct node *x = pick(s, 1);
+    return build_1(s->t.b, OP_tanh, build_2(s->t.b, OP_sub, x, build_reshape(s->t.b, x, &to)));
+}
+
 static struct node *random_node(struct soup *s) {
     struct build *b = s->t.b;
     int form = bench_draw(&s->t, 3);
     struct node *x = pick(s, form), *y = pick(s, form + bench_draw(&s->t, 3 - form));
-    switch (bench_draw(&s->t, 11)) {
+    switch (bench_draw(&s->t, 12)) {
     case 0:
         return build_2(b, OP_add, x, y);
     case 1:
@@ -81,6 +89,8 @@ static struct node *random_node(struct soup *s) {
         return build_1(b, OP_tanh, build_sum(b, pick(s, 0), 3, false));
     case 9:
         return renamed(s, x);
+    case 10:
+        return outer_sum(s);
     default:
         return build_1(b, OP_relu, build_2(b, OP_sub, x, y));
     }
@@ -123,26 +133,31 @@ static void compare(struct bench *t, struct plan *p, struct executor *e,
     unref_all(fetched, p->n_fetch);
 }
 
-static void check_random_program(uint64_t seed, struct executor *e, bool groups) {
+enum treatment { NODE_BY_NODE, IN_GROUPS, BY_ALL_PASSES };
+
+static void check_random_program(uint64_t seed, struct executor *e, enum treatment how) {
     struct soup s;
     struct tensor *expected[MAX_ROOTS], *before[MAX_ROOTS], *after[MAX_ROOTS];
     soup_open(&s, seed);
     for (int i = 0, n = bench_draw(&s.t, 60); i < n; i++)
         add(&s, random_node(&s));
     random_roots(&s);
-    if (groups)
+    if (how == IN_GROUPS)
         bench_group(&s.t);
     int n_variables = s.t.variables.n;
     bench_evaluate(&s.t, expected, after);
     bench_save_variables(&s.t, before);
-    struct plan *p = bench_plan(&s.t);
+    if (how == BY_ALL_PASSES)
+        opt_run(&s.t.program, NULL, NULL);
+    struct plan *p =
+        how == BY_ALL_PASSES ? plan_make(&s.t.program, kernel_best_isa()) : bench_plan(&s.t);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
     const char *wrong = bench_check_memory(&s.t, p);
     UNIT_TEXT(wrong ? wrong : "", "");
     for (int round = 0; round < 2; round++) {
         bench_set_variables(&s.t, before);
         /* chains may join a multiplication and an addition, which rounds once less */
-        compare(&s.t, p, e, expected, after, groups ? 1e-5 : 0);
+        compare(&s.t, p, e, expected, after, how == NODE_BY_NODE ? 0 : 1e-5);
     }
     unref_all(expected, p->n_fetch);
     unref_all(before, n_variables);
@@ -150,17 +165,18 @@ static void check_random_program(uint64_t seed, struct executor *e, bool groups)
     bench_close(&s.t);
 }
 
-static void run_many(bool groups) {
+static void run_many(enum treatment how) {
     for (int threads = 1; threads <= MAX_THREADS; threads++) {
         struct executor *e = exec_new(threads);
         for (uint64_t seed = 0; seed < 150; seed++)
-            check_random_program(seed + 1000 * (uint64_t)threads, e, groups);
+            check_random_program(seed + 1000 * (uint64_t)threads, e, how);
         exec_free(e);
     }
 }
 
-static void single_nodes(void) { run_many(false); }
-static void groups(void) { run_many(true); }
+static void single_nodes(void) { run_many(NODE_BY_NODE); }
+static void groups(void) { run_many(IN_GROUPS); }
+static void passes(void) { run_many(BY_ALL_PASSES); }
 
 /* Large enough that phases are shared out. */
 static void same_bits_at_any_number_of_threads(void) {
@@ -196,5 +212,6 @@ void suite_plan_random(void) {
     unit_suite("plan: random programs");
     unit_test("node by node, any assigns", single_nodes);
     unit_test("in elementwise groups, any assigns", groups);
+    unit_test("after all passes, any assigns", passes);
     unit_test("the same bits at any number of threads", same_bits_at_any_number_of_threads);
 }

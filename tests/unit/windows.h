@@ -1,4 +1,5 @@
-/* Sliding windows for tests of convolution and pooling: geometries, and each op by naive loops in double. */
+/* Sliding windows for tests of convolution and pooling: geometries, and each op by naive loops in
+ * double. */
 #ifndef NN_TESTS_WINDOWS_H
 #define NN_TESTS_WINDOWS_H
 
@@ -24,6 +25,7 @@ struct touch {
     int64_t tap;    /* ky * kw + kx */
     bool first;     /* of its position */
 };
-void windows_visit(const struct geometry *g, void (*visit)(void *context, const struct touch *t), void *context);
+void windows_visit(const struct geometry *g, void (*visit)(void *context, const struct touch *t),
+                   void *context);
 
 #endif

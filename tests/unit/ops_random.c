@@ -1,0 +1,169 @@
+/* Random draws: the same bits on every instruction set and however the units are cut; means, deviations and ranges; dropout. */
+#include <math.h>
+#include <string.h>
+
+#include "trykernel.h"
+#include "unit.h"
+
+enum { N = 200003 };
+
+static void draw(struct trykernel *t, enum isa isa, enum op_id op, enum dtype type, double a,
+                 double b, int n) {
+    *t = (struct trykernel){.isa = isa, .draw = {42, 7, 3}};
+    t->attr[1] = (struct attr){.kind = ATTR_FLOAT, .f = a};
+    t->attr[2] = (struct attr){.kind = ATTR_FLOAT, .f = b};
+    trykernel_out(t, type, n, -1);
+    trykernel_run(t, op);
+}
+
+static void moments(const struct kernel_arg *a, double *mean, double *deviation, double *low,
+                    double *high) {
+    double sum = 0, squares = 0;
+    *low = INFINITY, *high = -INFINITY;
+    for (int64_t i = 0; i < N; i++) {
+        double v = trykernel_get(a, i);
+        sum += v;
+        squares += v * v;
+        *low = v < *low ? v : *low;
+        *high = v > *high ? v : *high;
+    }
+    *mean = sum / N;
+    *deviation = sqrt(squares / N - *mean * *mean);
+}
+
+static void distributions_have_their_moments(void) {
+    for (int k = 0; k < 2; k++) {
+        enum dtype type = k ? DTYPE_F64 : DTYPE_F32;
+        struct trykernel t;
+        double mean, deviation, low, high;
+        draw(&t, kernel_best_isa(), OP_random_uniform, type, -1, 3, N);
+        moments(&t.out[0], &mean, &deviation, &low, &high);
+        UNIT_NEAR(mean, 1, 0.01);
+        UNIT_NEAR(deviation, 4 / sqrt(12), 0.01);
+        CU_ASSERT(low >= -1 && low < -0.999 && high < 3 && high > 2.999);
+        trykernel_end(&t);
+        draw(&t, kernel_best_isa(), OP_random_normal, type, 5, 2, N);
+        moments(&t.out[0], &mean, &deviation, &low, &high);
+        UNIT_NEAR(mean, 5, 0.02);
+        UNIT_NEAR(deviation, 2, 0.02);
+        CU_ASSERT(low < 5 - 2 * 4 && high > 5 + 2 * 4 && low > 5 - 2 * 7 && high < 5 + 2 * 7);
+        trykernel_end(&t);
+        /* the deviation of a normal cut at two is sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)) = 0.8796 */
+        draw(&t, kernel_best_isa(), OP_truncated_normal, type, 0, 0.1, N);
+        moments(&t.out[0], &mean, &deviation, &low, &high);
+        UNIT_NEAR(mean, 0, 0.001);
+        UNIT_NEAR(deviation, 0.08796, 0.0005);
+        CU_ASSERT(low >= -0.2000001 && low < -0.199 && high <= 0.2000001 && high > 0.199);
+        trykernel_end(&t);
+    }
+}
+
+/* The share of draws below a few points against the exact distribution functions. */
+static void distributions_have_their_shape(void) {
+    static const double points[] = {-1.9, -1.5, -1, -0.5, -0.1, 0, 0.3, 0.8, 1.2, 1.7, 1.95};
+    for (int op = 0; op < 2; op++)
+        for (int k = 0; k < 2; k++) {
+            struct trykernel t;
+            draw(&t, kernel_best_isa(), op ? OP_truncated_normal : OP_random_normal,
+                 k ? DTYPE_F64 : DTYPE_F32, 0, 1, N);
+            for (size_t p = 0; p < sizeof points / sizeof *points; p++) {
+                double below = 0, exact = 0.5 * erfc(-points[p] / sqrt(2));
+                if (op)
+                    exact = (exact - 0.5 * erfc(sqrt(2))) / erf(sqrt(2));
+                for (int64_t i = 0; i < N; i++)
+                    below += trykernel_get(&t.out[0], i) < points[p];
+                UNIT_NEAR(below / N, exact, 4.5 * sqrt(exact * (1 - exact) / N));
+            }
+            trykernel_end(&t);
+        }
+}
+
+static void neighbours_do_not_depend_on_each_other(void) {
+    struct trykernel t;
+    draw(&t, kernel_best_isa(), OP_random_normal, DTYPE_F32, 0, 1, N);
+    for (int lag = 1; lag <= 4; lag++) {
+        double sum = 0;
+        for (int64_t i = 0; i + lag < N; i++)
+            sum += trykernel_get(&t.out[0], i) * trykernel_get(&t.out[0], i + lag);
+        UNIT_NEAR(sum / N, 0, 4.5 / sqrt(N));
+    }
+    trykernel_end(&t);
+}
+
+static void every_instruction_set_gives_the_same_bits(void) {
+    static const enum op_id ops[] = {OP_random_uniform, OP_random_normal, OP_truncated_normal};
+    for (int o = 0; o < 3; o++)
+        for (int k = 0; k < 2; k++)
+            for (int isa = 1; isa < trykernel_n_isas(); isa++) {
+                enum dtype type = k ? DTYPE_F64 : DTYPE_F32;
+                struct trykernel a, b;
+                draw(&a, ISA_PORTABLE, ops[o], type, 0.25, 1.5, 5003);
+                draw(&b, (enum isa)isa, ops[o], type, 0.25, 1.5, 5003);
+                CU_ASSERT(memcmp(a.out[0].data, b.out[0].data, 5003 * dtype_bytes(type)) == 0);
+                trykernel_end(&a);
+                trykernel_end(&b);
+            }
+}
+
+static void an_element_does_not_depend_on_the_shape(void) {
+    struct trykernel a, b;
+    draw(&a, kernel_best_isa(), OP_random_normal, DTYPE_F32, 0, 1, 9001);
+    draw(&b, kernel_best_isa(), OP_random_normal, DTYPE_F32, 0, 1, 123);
+    CU_ASSERT(memcmp(a.out[0].data, b.out[0].data, 123 * sizeof(float)) == 0);
+    trykernel_end(&a);
+    trykernel_end(&b);
+}
+
+static void dropout_keeps_and_scales(void) {
+    for (int isa = 0; isa < trykernel_n_isas(); isa++)
+        for (int k = 0; k < 2; k++) {
+            enum dtype type = k ? DTYPE_F64 : DTYPE_F32;
+            struct trykernel t = {.isa = (enum isa)isa, .draw = {1, 2, 3}};
+            trykernel_in(&t, type, N, -1);
+            trykernel_in(&t, type, -1);
+            for (int64_t i = 0; i < N; i++)
+                trykernel_set(&t.in[0], i, (double)(i % 100 + 1));
+            trykernel_set(&t.in[1], 0, 0.75);
+            trykernel_out(&t, type, N, -1);
+            trykernel_run(&t, OP_dropout);
+            double kept = 0;
+            bool right = true;
+            for (int64_t i = 0; i < N; i++) {
+                double y = trykernel_get(&t.out[0], i);
+                kept += y != 0;
+                right = right && (y == 0 || fabs(y - (double)(i % 100 + 1) / 0.75) < 1e-4);
+            }
+            CU_ASSERT(right);
+            UNIT_NEAR(kept / N, 0.75, 0.005);
+            trykernel_set(&t.in[1], 0, 1);
+            trykernel_run(&t, OP_dropout);
+            CU_ASSERT(memcmp(t.out[0].data, t.in[0].data, N * dtype_bytes(type)) == 0);
+            CU_ASSERT_EQUAL(t.fault.raised, 0);
+            static const double bad[] = {0, -0.5, 1.5, NAN};
+            for (int b = 0; b < 4; b++) {
+                t.fault = (struct kernel_fault){0};
+                trykernel_set(&t.in[1], 0, bad[b]);
+                trykernel_run(&t, OP_dropout);
+                CU_ASSERT_EQUAL(t.fault.raised, 1);
+                UNIT_NEAR(t.fault.high, 1, 0);
+            }
+            trykernel_end(&t);
+        }
+}
+
+static void empty_draws(void) {
+    struct trykernel t;
+    draw(&t, kernel_best_isa(), OP_random_normal, DTYPE_F32, 0, 1, 0);
+    trykernel_end(&t);
+}
+
+void suite_ops_random(void) {
+    unit_suite("ops: random");
+    unit_test("means, deviations and ranges", distributions_have_their_moments);
+    unit_test("distribution functions", distributions_have_their_shape);
+    unit_test("neighbours are independent", neighbours_do_not_depend_on_each_other);
+    unit_test("the same bits on every instruction set", every_instruction_set_gives_the_same_bits);
+    unit_test("an element does not depend on the shape", an_element_does_not_depend_on_the_shape);
+    unit_test("dropout keeps, scales and refuses", dropout_keeps_and_scales);
+    unit_test("nothing to draw", empty_draws);
+}

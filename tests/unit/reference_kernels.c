@@ -1,0 +1,148 @@
+/* Kernels against the figures of PyTorch: convolution, pooling, their gradients, cross-entropy;
+ * both dtypes, every instruction set. Through the same table as plans use. */
+#include <stdio.h>
+
+#include "figures.h"
+#include "unit.h"
+#include "windows.h"
+
+/* Runs the op's kernels on `in` and compares with the figure `name_number`. */
+static void check(struct figures *f, enum op_id op, struct kernel_arg *in, int n_in,
+                  const struct attr *attr, const char *name, int number, int rank,
+                  const int64_t *dim) {
+    enum dtype t = in[0].dtype;
+    struct kernel_arg out = kernelrun_empty(t, rank, dim);
+    int64_t n = 0;
+    const double *expected = figures_find(f, name, number, &n);
+    CU_ASSERT_FATAL(expected && n == kernelrun_count(&out));
+    for (int isa = 0; isa <= (int)kernel_best_isa(); isa++) {
+        struct kernel_call c = {.n_in = n_in, .n_out = 1, .in = in, .out = &out, .attr = attr};
+        const char *kernel = kernelrun_check(kernel_find((enum isa)isa, op), &c);
+        char what[128];
+        snprintf(what, sizeof what, "%s_%d by %s, %s, %s", name, number, kernel,
+                 kernel_isa_name((enum isa)isa), dtype_name(t));
+        kernelrun_compare(what, &out, expected, NULL, t == DTYPE_F64 ? 1e-12 : 2e-5);
+    }
+    kernelrun_free(&out);
+}
+
+static void check_conv(struct figures *f, int number, const double *v, enum dtype t) {
+    struct geometry g = {.n = (int64_t)v[0],
+                         .h = (int64_t)v[1],
+                         .w = (int64_t)v[2],
+                         .c = (int64_t)v[3],
+                         .kh = (int64_t)v[4],
+                         .kw = (int64_t)v[5],
+                         .o = (int64_t)v[6],
+                         .sh = (int64_t)v[7],
+                         .sw = (int64_t)v[8],
+                         .same = v[9] != 0};
+    windows_settle(&g);
+    const int64_t x_dim[4] = {g.n, g.h, g.w, g.c}, f_dim[4] = {g.kh, g.kw, g.c, g.o};
+    const int64_t y_dim[4] = {g.n, g.oh, g.ow, g.o};
+    struct kernel_arg x = figures_arg(f, "x", number, t, 4, x_dim);
+    struct kernel_arg filter = figures_arg(f, "filter", number, t, 4, f_dim);
+    struct kernel_arg dy = figures_arg(f, "dy", number, t, 4, y_dim);
+    struct attr attr[3] = {{.kind = ATTR_SHAPE},
+                           kernelrun_ints(2, g.sh, g.sw),
+                           kernelrun_string(g.same ? "SAME" : "VALID")};
+    check(f, OP_conv2d, (struct kernel_arg[]){x, filter}, 2, attr + 1, "y", number, 4, y_dim);
+    attr[0].shape = shape_const(4, x_dim);
+    check(f, OP_conv2d_input_gradient, (struct kernel_arg[]){dy, filter}, 2, attr, "dx", number, 4,
+          x_dim);
+    attr[0].shape = shape_const(4, f_dim);
+    check(f, OP_conv2d_filter_gradient, (struct kernel_arg[]){x, dy}, 2, attr, "dfilter", number, 4,
+          f_dim);
+    kernelrun_free(&x);
+    kernelrun_free(&filter);
+    kernelrun_free(&dy);
+}
+
+static void convolution(void) {
+    struct figures *f = figures_open("conv2d.txt");
+    const double *v;
+    int64_t n = 0;
+    int number = 1;
+    for (; (v = figures_find(f, "case", number, &n)); number++) {
+        check_conv(f, number, v, DTYPE_F64);
+        check_conv(f, number, v, DTYPE_F32);
+    }
+    CU_ASSERT(number > 1);
+    figures_close(f);
+}
+
+static void check_pool(struct figures *f, int number, const double *v, enum dtype t) {
+    struct geometry g = {.n = (int64_t)v[0],
+                         .h = (int64_t)v[1],
+                         .w = (int64_t)v[2],
+                         .c = (int64_t)v[3],
+                         .kh = (int64_t)v[4],
+                         .kw = (int64_t)v[5],
+                         .o = (int64_t)v[3],
+                         .sh = (int64_t)v[6],
+                         .sw = (int64_t)v[7],
+                         .same = v[8] != 0};
+    windows_settle(&g);
+    const int64_t x_dim[4] = {g.n, g.h, g.w, g.c}, y_dim[4] = {g.n, g.oh, g.ow, g.c};
+    struct kernel_arg x = figures_arg(f, "x", number, t, 4, x_dim);
+    struct kernel_arg y = figures_arg(f, "max_pool", number, t, 4, y_dim);
+    struct kernel_arg dy = figures_arg(f, "dy", number, t, 4, y_dim);
+    struct attr attr[4] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, x_dim)},
+                           kernelrun_ints(2, g.kh, g.kw),
+                           kernelrun_ints(2, g.sh, g.sw),
+                           kernelrun_string(g.same ? "SAME" : "VALID")};
+    check(f, OP_max_pool, &x, 1, attr + 1, "max_pool", number, 4, y_dim);
+    check(f, OP_avg_pool, &x, 1, attr + 1, "avg_pool", number, 4, y_dim);
+    check(f, OP_max_pool_gradient, (struct kernel_arg[]){x, y, dy}, 3, attr + 1, "dmax", number, 4,
+          x_dim);
+    check(f, OP_avg_pool_gradient, &dy, 1, attr, "davg", number, 4, x_dim);
+    kernelrun_free(&x);
+    kernelrun_free(&y);
+    kernelrun_free(&dy);
+}
+
+static void pooling(void) {
+    struct figures *f = figures_open("pool.txt");
+    const double *v;
+    int64_t n = 0;
+    int number = 1;
+    for (; (v = figures_find(f, "case", number, &n)); number++) {
+        check_pool(f, number, v, DTYPE_F64);
+        check_pool(f, number, v, DTYPE_F32);
+    }
+    CU_ASSERT(number > 1);
+    figures_close(f);
+}
+
+static void check_losses(struct figures *f, enum dtype t) {
+    const int64_t dim[2] = {4, 5};
+    struct kernel_arg logits = figures_arg(f, "logits", 0, t, 2, dim);
+    struct kernel_arg labels = figures_arg(f, "labels", 0, t, 2, dim);
+    struct kernel_arg classes = kernelrun_empty(DTYPE_I32, 1, dim);
+    int64_t n = 0;
+    const double *class = figures_find(f, "classes", 0, &n);
+    CU_ASSERT_FATAL(class && n == 4);
+    for (int64_t i = 0; i < n; i++)
+        ((int32_t *)classes.data)[i] = (int32_t) class[i];
+    check(f, OP_softmax_cross_entropy, (struct kernel_arg[]){logits, labels}, 2, NULL,
+          "softmax_cross_entropy", 0, 1, dim);
+    check(f, OP_sparse_softmax_cross_entropy, (struct kernel_arg[]){logits, classes}, 2, NULL,
+          "sparse_softmax_cross_entropy", 0, 1, dim);
+    kernelrun_free(&logits);
+    kernelrun_free(&labels);
+    kernelrun_free(&classes);
+}
+
+static void losses(void) {
+    struct figures *f = figures_open("cross_entropy.txt");
+    check_losses(f, DTYPE_F64);
+    check_losses(f, DTYPE_F32);
+    figures_close(f);
+}
+
+void suite_reference_kernels(void) {
+    unit_suite("reference: kernels against PyTorch");
+    unit_test("convolution and its gradients", convolution);
+    unit_test("pooling and its gradients", pooling);
+    unit_test("cross-entropy", losses);
+}
