@@ -245,6 +245,7 @@ static bool run_top_level(struct interp *in, struct scope *s, const struct ast *
 bool interp_run(struct interp *in, const struct ast *script, bool library) {
     struct scope *s = library ? in->library : in->globals;
     bool ok = true;
+    in->failed = in->stopped = false;
     in->in_library = library;
     for (int i = 0; i < script->n_kids && !in->stopped; i++) {
         struct value last;

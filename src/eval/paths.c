@@ -11,6 +11,7 @@ struct path_entry {
     const char *path;
     struct node *draw;
     bool used;
+    int next; /* for path_claim: no number below this is free */
 };
 
 void prefix_push(struct interp *in, const char *component) {
@@ -71,12 +72,15 @@ static const char *numbered(struct interp *in, const char *path, int k) {
 }
 
 const char *path_claim(struct interp *in, const char *wanted) {
-    for (int k = 1;; k++) {
+    int k = find(in, wanted)->next;
+    for (k = k ? k : 1;; k++) {
         struct path_entry *e = find(in, numbered(in, wanted, k));
         if (e->used)
             continue;
         e->used = true;
-        return e->path;
+        const char *path = e->path;
+        find(in, wanted)->next = k + 1;
+        return path;
     }
 }
 
@@ -84,6 +88,7 @@ void path_release(struct interp *in, const char *path) {
     struct path_entry *e = find(in, path);
     e->used = false;
     e->draw = NULL;
+    e->next = 0;
 }
 
 static bool same_draw(const struct node *a, const struct op *op, struct node **inputs, int n_in,

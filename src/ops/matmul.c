@@ -463,6 +463,7 @@ static void prepare_packed_only(struct kernel_call *c, struct kernel_work *w, st
 static void prepare_blas_only(struct kernel_call *c, struct kernel_work *w, struct arena *arena) {
     struct matmul *m = describe(c, arena);
     c->geometry = m;
+    blas_start();
     if (!prepare_zero(c, w, m))
         prepare_blas(c, w, m);
 }

@@ -98,6 +98,9 @@ static void R(pack_columns)(REAL *restrict to, int64_t panel, const REAL *restri
         for (int64_t i = 0; i < k; i++, to += N, b += b_row) {
             REAL *p = to;
             for (int64_t j = 0; j < whole; j += N, p += panel) {
+#ifdef PF
+                if (i + PF < k) { for(int z=0;z<N;z+=64/(int)sizeof(REAL)) __builtin_prefetch(b + PF * b_row + j+z); }
+#endif
                 R(store)(p, R(load)(b + j));
                 R(store)(p + L, R(load)(b + j + L));
             }

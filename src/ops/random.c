@@ -298,8 +298,8 @@ static void dropout_run(const struct kernel_call *c, int phase, int64_t begin, i
             else
                 dropout_f64(scratch, n, xd + at, keep, (double *)c->out[0].data + at);
         } else {
+            memset((char *)c->out[0].data + at * bytes, 0, (size_t)(n * bytes));
             kernel_raise(c->fault, 0, keep, 0, 1);
-            return;
         }
     }
 }

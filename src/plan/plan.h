@@ -13,7 +13,7 @@
 #define NN_PLAN_PLAN_H
 
 #include "ir/kernel.h"
-#include "opt/opt.h"
+#include "ir/program.h"
 
 /* Where an argument's bytes are when the plan runs. */
 enum storage_kind { STORAGE_SLAB, STORAGE_FIXED, STORAGE_FEED };

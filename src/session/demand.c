@@ -11,6 +11,7 @@
 
 #include "base/os.h"
 #include "grad/grad.h"
+#include "opt/opt.h"
 #include "session/stages.h"
 
 /* A script whose loop waits for a result that never changes would not end under --dump. */

@@ -276,9 +276,6 @@ void session_flush(struct session *s) {
 }
 
 void session_forget_diags(struct session *s) {
-    /* Nothing typed: the evaluator, too, begins anew after a failure. */
-    static const struct ast nothing = {.kind = AST_SCRIPT};
-    interp_echo(s->interp, &nothing);
     s->diags = (struct diags){.arena = &s->arena, .sources = &s->sources};
     s->bad_setting = s->was_interrupted = false;
 }

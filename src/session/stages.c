@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "opt/opt.h"
 #include "syntax/parse.h"
 
 static void print_fed(const struct request *r, FILE *out) {

@@ -10,45 +10,52 @@
 
 #include "nn.h"
 
-/* The brackets opened and not closed in what is skipped, innermost last. */
+enum bracket { ROUND, SQUARE, BRACE, STRING, N_BRACKETS };
+
+/* The brackets opened and not closed in what is skipped, innermost last. They are counted, so
+ * that a closing one that matches nothing costs nothing. */
 struct skipped {
-    ARRAY(uint8_t) kinds; /* on the heap */
-    int line;             /* the first token of the line in which p->at stands */
-    bool brackets_only;   /* the layout and blocks are not looked at */
+    ARRAY(uint8_t) brackets; /* on the heap */
+    int n_open[N_BRACKETS];
+    int line;           /* the first token of the line in which p->at stands */
+    int statement;      /* the first token of the statement that is left out */
+    uint32_t indent;    /* of its line */
+    bool brackets_only; /* the layout and blocks are not looked at */
 };
 
-static void push_kind(struct skipped *s, int kind) { array_push(NULL, &s->kinds, (uint8_t)kind); }
-
-static bool matches(int open, int close) {
-    switch (close) {
+static enum bracket bracket_of(int kind) {
+    switch (kind) {
+    case TK_LPAREN:
     case TK_RPAREN:
-        return open == TK_LPAREN;
+        return ROUND;
+    case TK_LBRACKET:
     case TK_RBRACKET:
-        return open == TK_LBRACKET;
+        return SQUARE;
+    case TK_LBRACE:
+    case TK_LBLOCK:
     case TK_RBRACE:
-        return open == TK_LBRACE || open == TK_LBLOCK;
+        return BRACE;
     default:
-        return open == TK_STRING_START;
+        return STRING;
     }
 }
 
-/* Closes the innermost bracket that the token can close, and those inside it. */
-static bool pop_kind(struct skipped *s, int close) {
-    for (int i = s->kinds.n - 1; i >= 0; i--)
-        if (matches(s->kinds.at[i], close)) {
-            s->kinds.n = i;
-            return true;
-        }
-    return false;
+static void push_bracket(struct skipped *s, int kind) {
+    enum bracket b = bracket_of(kind);
+    array_push(NULL, &s->brackets, (uint8_t)b);
+    s->n_open[b]++;
 }
 
-/* A string with interpolations does not go on to the next line, whatever is open in it. */
-static void drop_strings(struct skipped *s) {
-    for (int i = 0; i < s->kinds.n; i++)
-        if (s->kinds.at[i] == TK_STRING_START) {
-            s->kinds.n = i;
-            return;
-        }
+/* Closes the innermost bracket of the kind, and those inside it. False: there is none. */
+static bool pop_bracket(struct skipped *s, enum bracket b) {
+    if (s->n_open[b] == 0)
+        return false;
+    enum bracket last;
+    do {
+        last = (enum bracket)s->brackets.at[--s->brackets.n];
+        s->n_open[last]--;
+    } while (last != b);
+    return true;
 }
 
 static bool is_header_word(int kind) {
@@ -74,7 +81,7 @@ static bool begins_statement(int kind) {
 /* Forgets the brackets that are open after the first n. */
 static void leave_brackets(struct parser *p, struct skipped *s, int n) {
     for (int i = n; i < p->open.n; i++)
-        push_kind(s, parser_token(p, p->open.at[i].token).kind);
+        push_bracket(s, parser_token(p, p->open.at[i].token).kind);
     p->open.n = n;
 }
 
@@ -89,13 +96,13 @@ static void enter_block(struct parser *p) {
 }
 
 /* At a line break: is the statement over? */
-static bool ends_here(const struct parser *p, const struct skipped *s, int statement) {
+static bool ends_here(const struct parser *p, const struct skipped *s) {
     int next = parser_skip_trivia(p, p->at, true);
     int kind = parser_token(p, next).kind;
-    if (s->kinds.n == 0 || s->brackets_only)
-        return s->kinds.n == 0 && kind != TK_PIPE && kind != TK_COMPOSE && kind != TK_DOT &&
+    if (s->brackets.n == 0 || s->brackets_only)
+        return s->brackets.n == 0 && kind != TK_PIPE && kind != TK_COMPOSE && kind != TK_DOT &&
                kind != TK_ELSE;
-    return begins_statement(kind) && parser_indent(p, next) <= parser_indent(p, statement);
+    return begins_statement(kind) && parser_indent(p, next) <= s->indent;
 }
 
 /* Is the `}` at p->at the innermost block's? Then it stands first in its line, or in that of the
@@ -104,27 +111,29 @@ static bool closes_block(const struct parser *p, const struct skipped *s) {
     return p->open.n > 0 && (p->at == s->line || p->open.at[p->open.n - 1].token >= s->line);
 }
 
-/* One token of the statement: true when the statement ends before it, or it was the header's block.
- */
-static bool skip_token(struct parser *p, struct skipped *s, int statement) {
+/* One token of the statement: true when the statement ends before it, or the header's block has
+ * been entered. */
+static bool skip_token(struct parser *p, struct skipped *s) {
     int kind = parser_token(p, p->at).kind;
     if (kind == 0)
         return true;
     if (kind == TK_NEWLINE || kind == TK_JOIN) {
-        drop_strings(s);
-        if (kind == TK_NEWLINE && ends_here(p, s, statement))
+        /* A string with interpolations ends on its line, whatever is open in it. */
+        while (pop_bracket(s, STRING))
+            continue;
+        if (kind == TK_NEWLINE && ends_here(p, s))
             return true;
-    } else if (kind == TK_SEMI && s->kinds.n == 0) {
+    } else if (kind == TK_SEMI && s->brackets.n == 0) {
         return true;
     } else if (token_opens(kind)) {
-        if ((kind == TK_LBRACE || kind == TK_LBLOCK) && s->kinds.n == 0 && !s->brackets_only &&
-            is_header(p, statement)) {
+        if ((kind == TK_LBRACE || kind == TK_LBLOCK) && s->brackets.n == 0 && !s->brackets_only &&
+            is_header(p, s->statement)) {
             enter_block(p);
             return true;
         }
-        push_kind(s, kind);
+        push_bracket(s, kind);
     } else if (token_closes(kind)) {
-        if (!pop_kind(s, kind) && kind == TK_RBRACE && closes_block(p, s))
+        if (!pop_bracket(s, bracket_of(kind)) && kind == TK_RBRACE && closes_block(p, s))
             return true;
     }
     p->at++;
@@ -143,33 +152,37 @@ int parser_next_statement(const struct parser *p) {
     return first;
 }
 
-void parser_recover(struct parser *p) {
-    struct skipped s = {.line = p->at};
-    int statement = p->statement < 0 ? p->at : p->statement, next = parser_next_statement(p);
-    while (s.line > 0 && !parser_begins_line(p, s.line))
-        s.line--;
-    grammar_drop_statement(p->grammar);
-    int n = p->open.n;
-    while (n > 0 && parser_token(p, p->open.at[n - 1].token).kind != TK_LBLOCK)
-        n--;
-    leave_brackets(p, &s, n);
+static void skip_statement(struct parser *p, struct skipped *s) {
     p->statement = -1;
     p->b.too_high = false;
-    if (next >= 0)
+    while (!skip_token(p, s))
+        continue;
+    free(s->brackets.at);
+}
+
+void parser_recover(struct parser *p) {
+    struct skipped s = {.line = p->at, .statement = p->statement < 0 ? p->at : p->statement};
+    s.indent = parser_indent(p, s.statement);
+    while (s.line > 0 && !parser_begins_line(p, s.line))
+        s.line--;
+    int next = parser_next_statement(p), n = p->open.n;
+    while (n > 0 && parser_token(p, p->open.at[n - 1].token).kind != TK_LBLOCK)
+        n--;
+    grammar_drop_statement(p->grammar);
+    leave_brackets(p, &s, n);
+    if (next >= 0) {
         p->at = next;
-    else
-        while (!skip_token(p, &s, statement))
-            continue;
-    free(s.kinds.at);
+        p->statement = -1;
+        p->b.too_high = false;
+        free(s.brackets.at);
+    } else {
+        skip_statement(p, &s);
+    }
 }
 
 void parser_leave_out(struct parser *p) {
-    struct skipped s = {.line = p->at, .brackets_only = true};
+    struct skipped s = {.line = p->at, .statement = p->at, .brackets_only = true};
     grammar_drop_all(p->grammar);
     leave_brackets(p, &s, 0);
-    p->statement = -1;
-    p->b.too_high = false;
-    while (!skip_token(p, &s, p->at))
-        continue;
-    free(s.kinds.at);
+    skip_statement(p, &s);
 }

@@ -3,7 +3,7 @@
  * interleaved rounds. First checks that two threads really give twice one thread's multiply-add
  * rate: on a shared machine they may not.
  *
- *     bench_conv [batch [rounds]]
+ *     bench_conv [batch [rounds [words of the name]]]
  *
  * Prints the lower quartile of milliseconds and GFLOP/s (nominal: taps on padding count). Before
  * each timing a large buffer is written, since in a training step the optimizer's pass over its
@@ -121,9 +121,12 @@ static double typical(double *s, int n) {
 }
 
 static int rounds = 15;
+static const char *wanted = "";
 
 static void report(const char *what, const struct kernel *const *kernels, struct kernel_call *c,
                    double flops) {
+    if (!strstr(what, wanted))
+        return;
     struct arena arena = {0};
     static double seconds[2][MAX_THREADS][MAX_ROUNDS];
     struct kernel_work w[2] = {{0}, {0}};
@@ -241,6 +244,8 @@ int main(int argc, char **argv) {
     int64_t n = argc > 1 ? atoi(argv[1]) : 50;
     if (argc > 2)
         rounds = atoi(argv[2]);
+    if (argc > 3)
+        wanted = argv[3];
     if (n < 1 || rounds < 1 || rounds > MAX_ROUNDS)
         return 2;
     enum isa isa = kernel_best_isa();

@@ -1,5 +1,6 @@
 /* Random programs, planned and run, against the same nodes evaluated one by one in storage of their
  * own. */
+#include "opt/opt.h"
 #include "programs.h"
 #include "unit.h"
 
