@@ -1,6 +1,5 @@
-/* What definitions give. A layer definition with its settings is an instance; the variables that its body declares belong to it, are made at the first
- * application and found again by all later ones. An optimizer definition is applied once to each variable by minimize: its body says
- * what happens to a variable w with gradient g, and what it assigns becomes the step's effects. */
+/* What definitions give. A layer definition with its settings is an instance; the variables that its body
+ * declares belong to it, are made at the first application and found again by all later ones. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,12 +40,13 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     int occurrence = 0;
     if (b) {
         struct instance *known = find_child(b, a->site, &occurrence);
-        array_push(&in->arena, &b->sites, a->site);
+        array_push(NULL, &b->sites, a->site);
         if (known) {
             *out = V_OBJECT(VALUE_INSTANCE, known);
             return true;
         }
     }
+    path_claim_body(in);
     struct instance *i = heap_new(&in->heap, VALUE_INSTANCE, sizeof *i);
     i->definition = d;
     *out = V_OBJECT(VALUE_INSTANCE, i);
@@ -59,15 +59,23 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     in->in_library = library;
     if (!ok)
         return false;
-    i->path = path_claim(in, path_join(in, d->tree->text));
+    i->path = path_join(in, d->tree->text);
     i->provisional = true;
     if (b)
         add_child(b->instance, (struct child){a->site, occurrence, i});
     return true;
 }
 
-static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, struct dim have,
-                     struct span at, const struct ast *param) {
+/* The signature's own text: "x: float[batch, n]". */
+static void note_signature(struct interp *in, struct diag *d, const struct ast *param) {
+    const struct ast *type = param->kids[0];
+    diag_help(d, "the signature says %s: %.*s", param->text, (int)type->span.length,
+              source_text(in->o.sources, type->span));
+}
+
+static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, const struct node *n,
+                     int axis, struct span at, const struct ast *param) {
+    struct dim have = n->shape.d[axis];
     if (e->kind == AST_DIM_ANY)
         return true;
     struct value v;
@@ -86,10 +94,37 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, st
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
         return true;
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    struct diag *d = diag_error(in->o.diags, E_SHAPE, at, "`%s` must have %s here, but has %s",
-                                param->text, dim_print(a, sizeof a, in->o.symbols, want),
-                                dim_print(b, sizeof b, in->o.symbols, have));
-    diag_note(d, e->span, "the signature says so");
+    struct diag *d = diag_error(
+        in->o.diags, E_SHAPE, at, "axis %d of `%s` must be %s, but is %s", axis, param->text,
+        dim_print(a, sizeof a, in->o.symbols, want), dim_print(b, sizeof b, in->o.symbols, have));
+    diag_label(d, at, "%s%s", dtype_name(n->dtype),
+               shape_print(a, sizeof a, in->o.symbols, &n->shape));
+    note_signature(in, d, param);
+    return interp_fail(in, d);
+}
+
+static bool check_input_dtype(struct interp *in, const struct ast *param, enum dtype want,
+                              const struct node *n, struct span at) {
+    if (n->dtype == want || (want == DTYPE_F32 && dtype_is_float(n->dtype)))
+        return true;
+    struct diag *d = diag_error(in->o.diags, E_DTYPE, at, "`%s` must be %s, but is %s", param->text,
+                                dtype_name(want), dtype_name(n->dtype));
+    diag_help(d, "convert it: cast(x, %s)", dtype_name(want));
+    return interp_fail(in, d);
+}
+
+static bool check_input_rank(struct interp *in, const struct ast *param, int fixed, bool open,
+                             const struct node *n, struct span at) {
+    char text[SHAPE_TEXT];
+    if (open ? n->shape.rank >= fixed : n->shape.rank == fixed)
+        return true;
+    struct diag *d = diag_error(in->o.diags, E_SHAPE, at, "`%s` must have %s%d ax%s, but has %d",
+                                param->text, open ? "at least " : "", fixed,
+                                fixed == 1 ? "is" : "es", n->shape.rank);
+    diag_label(d, at, "%s%s", dtype_name(n->dtype),
+               n->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &n->shape)
+                             : ", a scalar");
+    note_signature(in, d, param);
     return interp_fail(in, d);
 }
 
@@ -107,33 +142,21 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct ast
         return false;
     *v = V_TENSOR(n);
     root_push(in, *v);
-    bool any_float = t == DTYPE_F32 && dtype_is_float(n->dtype);
-    if (n->dtype != t && !any_float)
-        return fail_at(in, E_DTYPE, at, "`%s` must be %s, but is %s", param->text, dtype_name(t),
-                       dtype_name(n->dtype));
+    if (!check_input_dtype(in, param, t, n, at))
+        return false;
     if (!type->i)
         return true;
-    int rest = -1, fixed = 0;
+    int rest = -1;
     for (int i = 0; i < type->n_kids; i++)
         if (type->kids[i]->kind == AST_DIM_REST)
             rest = i;
-        else
-            fixed++;
-    if (rest < 0 ? n->shape.rank != fixed : n->shape.rank < fixed) {
-        char text[SHAPE_TEXT];
-        struct diag *d = diag_error(
-            in->o.diags, E_SHAPE, at, "`%s` must have %s%d ax%s, but has %d", param->text,
-            rest < 0 ? "" : "at least ", fixed, fixed == 1 ? "is" : "es", n->shape.rank);
-        diag_label(d, at, "%s%s", dtype_name(n->dtype),
-                   n->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &n->shape)
-                                 : ", a scalar");
-        return interp_fail(in, d);
-    }
+    if (!check_input_rank(in, param, type->n_kids - (rest >= 0), rest >= 0, n, at))
+        return false;
     for (int i = 0; i < type->n_kids; i++) {
         if (i == rest)
             continue;
         int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
-        if (!bind_dim(in, s, type->kids[i], n->shape.d[axis], at, param))
+        if (!bind_dim(in, s, type->kids[i], n, axis, at, param))
             return false;
     }
     return true;
@@ -151,8 +174,8 @@ static bool check_result(struct interp *in, struct scope *s, const struct ast *t
     return bind_input_type(in, s, &result, v, at);
 }
 
-static bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
-                     const char *prefix, struct span call, struct value *out) {
+bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
+              const char *prefix, struct span call, struct value *out) {
     __typeof__(in->prefix) outer_prefix = in->prefix;
     const struct origin *caller = in->caller;
     bool library = in->in_library;
@@ -175,6 +198,8 @@ static bool run_body(struct interp *in, struct body *b, struct definition *d, st
                      in->flow == FLOW_BREAK ? "break" : "continue");
     }
     in->body = b->outer;
+    free(b->sites.at);
+    free(b->declared.at);
     in->in_library = library;
     in->caller = caller;
     free(in->prefix.at);
@@ -191,8 +216,7 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
         diag_help(e, "say what it minimizes: .minimize(loss)");
         return interp_fail(in, e);
     }
-    char here;
-    if (in->stack_limit && &here < in->stack_limit)
+    if (interp_stack_is_deep(in))
         return fail_at(in, E_TOO_MANY_CALLS, a->call, "layers are nested too deeply");
     int n_roots = in->roots.n;
     root_push(in, V_OBJECT(VALUE_INSTANCE, i));
@@ -223,283 +247,4 @@ bool call_definition(struct interp *in, struct definition *d, struct args *a, st
         return make_instance(in, d, a, out);
     struct args none = {.n = 0, .n_named = 0, .call = a->call, .site = a->site, .word = a->word};
     return make_instance(in, d, &none, out) && apply_instance(in, out->instance, a, out);
-}
-
-bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
-    struct value v;
-    struct node *initial;
-    if (!in->body || !in->body->step)
-        return fail_at(in, E_MISPLACED, stmt->span, "`state` belongs in the body of an optimizer");
-    struct variable *target = in->body->target;
-    if (!eval_expr(in, s, stmt->kids[0], &v) ||
-        !to_node(in, v, stmt->kids[0]->span, (int)target->dtype, &initial))
-        return false;
-    if (!shape_is_const(&initial->shape))
-        return fail_at(in, E_SHAPE, stmt->kids[0]->span, "a state needs known sizes");
-    struct variable *state = declare_variable(in, stmt->text, stmt->name_at, initial->dtype,
-                                              &initial->shape, initial, false);
-    state->state = true;
-    scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
-    return true;
-}
-
-static struct variable *updated_variable(struct interp *in, struct scope *s,
-                                         const struct ast *stmt) {
-    if (in->body && in->body->step)
-        for (int i = in->body->updates.n - 1; i >= 0; i--)
-            if (in->body->updates.at[i].name == stmt->text)
-                return in->body->updates.at[i].variable;
-    const struct value *v = scope_find(s, stmt->text);
-    if (!v) {
-        report_unknown_name(in, s, stmt->text, stmt->name_at);
-        return NULL;
-    }
-    if (v->kind == VALUE_TENSOR && v->node->op->id == OP_variable)
-        return v->node->variable;
-    if (v->kind == VALUE_POISON) {
-        in->flow = FLOW_ERROR;
-        return NULL;
-    }
-    char text[128];
-    describe_value(in, *v, text, sizeof text);
-    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, stmt->name_at,
-                                "`<-` assigns to a variable, but `%s` is %s", stmt->text, text);
-    if (v->kind != VALUE_TENSOR)
-        diag_help(d, "a plain name is set with `=`");
-    interp_fail(in, d);
-    return NULL;
-}
-
-bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt) {
-    struct value v;
-    struct node *n;
-    struct span at = stmt->kids[0]->span;
-    struct variable *target = updated_variable(in, s, stmt);
-    if (!target)
-        return false;
-    if (in->body && in->body->instance)
-        return unsupported(in, stmt->span, "assigning to a variable inside a layer");
-    if (!eval_expr(in, s, stmt->kids[0], &v) || !to_node(in, v, at, (int)target->dtype, &n))
-        return false;
-    char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    if (n->dtype != target->dtype)
-        return fail_at(in, E_DTYPE, at, "`%s` is %s, but the value is %s", stmt->text,
-                       dtype_name(target->dtype), dtype_name(n->dtype));
-    in->build.origin = interp_origin(in, stmt->span);
-    if (n->shape.rank == 0)
-        n = build_broadcast(&in->build, n, &target->shape);
-    bool fits = n->shape.rank == target->shape.rank;
-    for (int i = 0; fits && i < n->shape.rank; i++)
-        fits = dim_compare(in->o.symbols, n->shape.d[i], target->shape.d[i]) != DIM_DIFFER;
-    if (!fits)
-        return fail_at(in, E_SHAPE, at, "`%s` has shape %s, but the value has %s", stmt->text,
-                       shape_print(a, sizeof a, in->o.symbols, &target->shape),
-                       shape_print(b, sizeof b, in->o.symbols, &n->shape));
-    if (in->body && in->body->step) {
-        struct update u = {target, stmt->text, n, stmt->span};
-        array_push(&in->arena, &in->body->updates, u);
-        scope_set(&in->heap, s, stmt->text, V_TENSOR(n));
-        return true;
-    }
-    struct node *assign = build_2(&in->build, OP_assign, target->node, n);
-    if (!assign)
-        return interp_fail(in, NULL);
-    root_push(in, V_TENSOR(assign));
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct request r = {.kind = REQUEST_EVAL,
-                        .effects = &assign,
-                        .n_effects = 1,
-                        .words = "<-",
-                        .origin = in->build.origin};
-    if (in->o.host.run(in->o.host.context, &r))
-        return true;
-    return interp_fail(in, NULL);
-}
-
-/* The trainable variables that the loss reaches, in the order of their making. */
-static int reachable_variables(struct interp *in, struct arena *scratch, struct node *loss,
-                               struct variable ***out) {
-    graph_order(in->o.graph, scratch, &loss, 1, NULL, NULL);
-    uint32_t visit = in->o.graph->visit;
-    *out = arena_array(scratch, struct variable *, in->variables.n + 1);
-    int n = 0;
-    for (int i = 0; i < in->variables.n; i++) {
-        struct variable *v = in->variables.at[i];
-        if (v->trainable && v->node->visit == visit)
-            (*out)[n++] = v;
-    }
-    return n;
-}
-
-static int given_variables(struct interp *in, struct arena *scratch, const struct named_arg *arg,
-                           struct variable ***out) {
-    struct value list = arg->value;
-    if (list.kind != VALUE_LIST)
-        list = (struct value){.kind = VALUE_NONE};
-    *out = arena_array(scratch, struct variable *, list.kind == VALUE_LIST ? list.list->n + 1 : 1);
-    for (int i = 0; list.kind == VALUE_LIST && i < list.list->n; i++) {
-        struct value v = list.list->at[i];
-        if (v.kind != VALUE_TENSOR || v.node->op->id != OP_variable)
-            list.kind = VALUE_NONE;
-        else
-            (*out)[i] = v.node->variable;
-    }
-    if (list.kind == VALUE_LIST)
-        return list.list->n;
-    fail_at(in, E_WRONG_KIND, arg->at, "`variables` must be a list of variables, such as [W, b]");
-    return -1;
-}
-
-static bool report_no_gradient(struct interp *in, struct node *loss, struct variable *v,
-                               struct span at, bool asked) {
-    const struct node *cut = in->o.host.gradient_cut(in->o.host.context, loss, v->node);
-    const char *format = cut ? "no gradient reaches the variable `%s`"
-                             : "the loss does not depend on the variable `%s`";
-    struct diag *d = asked ? diag_error(in->o.diags, E_NO_GRADIENT, at, format, v->path)
-                           : diag_warning(in->o.diags, E_NO_GRADIENT, at, format, v->path);
-    if (cut && cut->origin)
-        diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
-                  cut->spelling ? cut->spelling : cut->op->name);
-    return asked ? interp_fail(in, d) : true;
-}
-
-struct node_collection {
-    struct arena *arena;
-    ARRAY(struct node *) list;
-};
-
-static bool update_one(struct interp *in, struct instance *optimizer, struct step_object *step,
-                       struct variable *v, struct node *g, struct span call,
-                       struct node_collection *assigns) {
-    const struct ast *params = optimizer->definition->tree->kids[1];
-    struct scope *s = scope_new(&in->heap, optimizer->settings);
-    struct value ignored;
-    root_push(in, V_OBJECT(VALUE_LIST, s));
-    scope_set(&in->heap, s, params->kids[0]->text, V_TENSOR(v->node));
-    scope_set(&in->heap, s, params->kids[1]->text, V_TENSOR(g));
-    struct body b = {.step = step, .target = v};
-    if (!run_body(in, &b, optimizer->definition, s, step->path, call, &ignored))
-        return false;
-    for (int i = 0; i < b.updates.n; i++) {
-        struct update *u = &b.updates.at[i];
-        bool last = true;
-        for (int k = i + 1; k < b.updates.n; k++)
-            last &= b.updates.at[k].variable != u->variable;
-        if (!last)
-            continue;
-        in->build.origin = interp_origin(in, u->at);
-        struct node *assign = build_2(&in->build, OP_assign, u->variable->node, u->value);
-        if (!assign)
-            return interp_fail(in, NULL);
-        root_push(in, V_TENSOR(assign));
-        array_push(assigns->arena, &assigns->list, assign);
-    }
-    return true;
-}
-
-static bool minimize_target(struct interp *in, struct args *a, struct node **loss,
-                            const struct named_arg **variables) {
-    char shape[SHAPE_TEXT];
-    *variables = NULL;
-    const struct arg *target = a->n ? &a->at[0] : NULL;
-    struct arg named;
-    for (int i = 0; i < a->n_named; i++) {
-        if (!strcmp(a->named[i].name, "variables"))
-            *variables = &a->named[i];
-        else if (!strcmp(a->named[i].name, "loss") && !target)
-            named = (struct arg){a->named[i].value, a->named[i].at}, target = &named;
-        else
-            return fail_at(in, E_UNKNOWN_ARGUMENT, a->named[i].name_at,
-                           "minimize takes no argument `%s`: minimize(loss, variables=[..])",
-                           a->named[i].name);
-    }
-    if (!target || a->n > 1)
-        return fail_at(in, E_MISSING_ARGUMENT, a->call,
-                       "minimize takes a loss: minimize(loss, variables=[..])");
-    if (target->value.kind != VALUE_TENSOR)
-        return fail_at(in, E_WRONG_KIND, target->at, "minimize needs a loss, but this is %s",
-                       value_kind_words(target->value.kind));
-    *loss = target->value.node;
-    if ((*loss)->shape.rank == 0 && dtype_is_float((*loss)->dtype))
-        return true;
-    struct diag *d = diag_error(
-        in->o.diags, E_LOSS_SCALAR, target->at, "a loss must be one float, but this is %s%s",
-        dtype_name((*loss)->dtype),
-        (*loss)->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &(*loss)->shape)
-                            : "");
-    if ((*loss)->shape.rank)
-        diag_help(d, "reduce it: mean(...) is the usual choice");
-    return interp_fail(in, d);
-}
-
-static struct node *build_check(struct interp *in, struct node *x, const struct origin *origin) {
-    in->build.origin = origin;
-    struct node *check = build_1(&in->build, OP_check_finite, x);
-    if (check)
-        root_push(in, V_TENSOR(check));
-    return check;
-}
-
-bool method_minimize(struct interp *in, const struct value *self, struct args *a,
-                     struct value *out) {
-    struct node *loss = NULL;
-    const struct named_arg *given;
-    struct variable **variables;
-    struct arena scratch = {0};
-    struct instance *optimizer = self->instance;
-    const struct ast *tree = optimizer->definition->tree;
-    if (tree->kids[1]->n_kids != 2)
-        return fail_at(in, E_MISPLACED, a->call, "an optimizer's second list must be (w, g)");
-    if (!minimize_target(in, a, &loss, &given))
-        return false;
-    struct step_object *step = heap_new(&in->heap, VALUE_STEP, sizeof *step);
-    *out = V_OBJECT(VALUE_STEP, step);
-    root_push(in, *out);
-    step->loss = loss;
-    step->path = path_join(in, "");
-    if (!*step->path)
-        step->path = tree->text;
-    step->provisional = true;
-    int n = given ? given_variables(in, &scratch, given, &variables)
-                  : reachable_variables(in, &scratch, loss, &variables);
-    bool ok = n > 0;
-    if (n == 0)
-        fail_at(in, E_NO_GRADIENT, a->call, "the loss depends on no trainable variable");
-    struct node **wrt = arena_array(&scratch, struct node *, n + 1),
-                **gradient = arena_array(&scratch, struct node *, n + 1);
-    for (int i = 0; i < n; i++)
-        wrt[i] = variables[i]->node;
-    if (ok)
-        in->o.host.gradients(in->o.host.context, loss, wrt, n, gradient);
-    struct node_collection assigns = {.arena = &scratch};
-    struct node_collection checks = {.arena = &scratch};
-    const struct origin *here = interp_origin(in, a->call);
-    for (int i = 0; ok && i < n; i++)
-        if (gradient[i])
-            root_push(in, V_TENSOR(gradient[i]));
-    if (ok)
-        array_push(&scratch, &checks.list, build_check(in, loss, here));
-    for (int i = 0; ok && i < n; i++) {
-        if (!gradient[i]) {
-            ok = report_no_gradient(in, loss, variables[i], given ? given->at : a->call,
-                                    given != NULL);
-            continue;
-        }
-        array_push(&scratch, &checks.list, build_check(in, gradient[i], here));
-        ok = update_one(in, optimizer, step, variables[i], gradient[i], a->call, &assigns);
-        step->n_variables++;
-    }
-    if (ok) {
-        step->n_effects = checks.list.n + assigns.list.n;
-        step->effects = malloc((size_t)step->n_effects * sizeof *step->effects);
-        if (!step->effects)
-            abort();
-        memcpy(step->effects, checks.list.at, (size_t)checks.list.n * sizeof *step->effects);
-        if (assigns.list.n)
-            memcpy(step->effects + checks.list.n, assigns.list.at,
-                   (size_t)assigns.list.n * sizeof *step->effects);
-    }
-    arena_free(&scratch);
-    return ok;
 }

@@ -77,8 +77,6 @@ static void forget(void *context, struct node *n) {
     struct interp *in = context;
     if (in->o.host.forget_node)
         in->o.host.forget_node(in->o.host.context, n);
-    if (n->path)
-        path_release(in, n->path);
 }
 
 static void collect(struct interp *in) {
@@ -107,7 +105,6 @@ static void collect(struct interp *in) {
             in->variables.at[kept++] = v;
             continue;
         }
-        path_release(in, v->path);
         tensor_unref(v->value);
         v->value = NULL;
     }
@@ -147,6 +144,11 @@ static const char *find_stack_limit(void) {
     return (const char *)((uintptr_t)__builtin_frame_address(0) - (bytes - RESERVE_BYTES));
 }
 
+bool interp_stack_is_deep(const struct interp *in) {
+    char here;
+    return in->stack_limit && &here < in->stack_limit;
+}
+
 struct interp *interp_new(const struct interp_options *o) {
     struct interp *in = calloc(1, sizeof *in);
     if (!in)
@@ -182,39 +184,6 @@ void interp_free(struct interp *in) {
     free(in->variables.at);
     arena_free(&in->arena);
     free(in);
-}
-
-/* What a broken statement should have defined is poisoned, so that its users stay silent. */
-static void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt) {
-    switch (stmt->kind) {
-    case AST_ASSIGN:
-        for (int i = 0; i < stmt->n_kids - 1; i++)
-            if (stmt->kids[i]->kind == AST_NAME)
-                scope_set(&in->heap, s, stmt->kids[i]->text, V_POISON);
-        break;
-    case AST_ROLE:
-        scope_set(&in->heap, s, stmt->kids[0]->text, V_POISON);
-        break;
-    case AST_FOR:
-        if (stmt->kids[0]->kind == AST_NAME && !scope_find_own(s, stmt->kids[0]->text))
-            scope_set(&in->heap, s, stmt->kids[0]->text, V_POISON);
-        break;
-    case AST_PLACEHOLDER:
-    case AST_VARIABLE:
-    case AST_FN:
-    case AST_LAYER_DEF:
-    case AST_LOSS_DEF:
-    case AST_METRIC_DEF:
-    case AST_OPTIMIZER_DEF:
-    case AST_TRANSFORM_DEF:
-    case AST_STATE:
-    case AST_SETTING:
-        if (stmt->text)
-            scope_set(&in->heap, s, stmt->text, V_POISON);
-        break;
-    default:
-        break;
-    }
 }
 
 static bool report_stray_flow(struct interp *in, const struct ast *stmt) {

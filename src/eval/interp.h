@@ -1,15 +1,17 @@
 /* The evaluator's own header: its state, and who does what.
  *
- *   expr.c     expressions           stmt.c     statements and declarations
- *   call.c     calling anything      bind.c     arguments to parameters
- *   ops.c      values -> nodes, settings; calls of ops; operators
- *   flow.c     |>  >>  _             define.c   layers, losses, optimizers: instances, bodies, minimize
- *   paths.c    names of variables, draws and instances
- *   methods.c  fields and methods    builtins.c the functions of builtins.def
- *   print.c    how values look       interp.c   the whole: scopes, collection, running a script
+ *   expr.c     expressions               stmt.c     statements, loops
+ *   host.c     operators, truth          declare.c  declarations
+ *   index.c    indices and slices        define.c   instances of layers and losses, their bodies
+ *   call.c     calling anything          minimize.c optimizers: steps, state, <-
+ *   bind.c     arguments to parameters   paths.c    names of variables, draws and instances
+ *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
+ *   ops.c      calls of ops              builtins.c the functions of builtins.def
+ *   flow.c     |>  >>  _                 print.c    how values look
+ *   interp.c   the whole: scopes, collection, running a script
  *
- * Every function that can meet an error gives false after reporting it; the caller only unwinds. `flow` says whether it is an error that
- * unwinds, or a break, continue or return on its way. */
+ * Every function that can meet an error gives false after reporting it; the caller only unwinds. `flow` says
+ * whether it is an error that unwinds, or a break, continue or return on its way. */
 #ifndef NN_EVAL_INTERP_H
 #define NN_EVAL_INTERP_H
 
@@ -24,7 +26,9 @@ enum { MAX_PATH = 512, MAX_ARGS = 24 };
 struct body {
     struct body *outer;
     struct instance *instance;       /* NULL in an optimizer's */
-    ARRAY(const struct ast *) sites; /* call sites of instances met so far in this application */
+    /* Met so far in this application: call sites of instances, names of variables. */
+    ARRAY(const struct ast *) sites;
+    ARRAY(const char *) declared;
     /* An optimizer's: which variable, what was assigned. */
     struct step_object *step;
     struct variable *target;
@@ -100,25 +104,43 @@ bool fail_at(struct interp *in, enum diag_code code, struct span at, const char 
     __attribute__((format(printf, 4, 5)));
 bool unsupported(struct interp *in, struct span at, const char *what);
 const char *intern(struct interp *in, const char *text);
+/* Whoever follows the nesting of a script's calls or values asks first. */
+bool interp_stack_is_deep(const struct interp *in);
 bool interp_polled_stop(struct interp *in, struct span at); /* true: interrupted, flow is set */
 
 /* expr.c */
 bool eval_expr(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool eval_expr_inside(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
-bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth);
-bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
-                 struct span at_a, struct span at_b, struct span whole, struct value *out);
-bool eval_string_parts(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool make_function(struct interp *in, struct scope *s, const struct ast *e, enum function_form form,
                    struct value *out);
 void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at);
 
+/* host.c */
+bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth);
+bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
+                 struct span at_a, struct span at_b, struct span whole, struct value *out);
+bool eval_negative(struct interp *in, struct value v, struct span at, struct span whole,
+                   struct value *out);
+
+/* index.c */
+bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
+
 /* stmt.c */
 bool eval_block(struct interp *in, struct scope *s, const struct ast *block, struct value *out);
 bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
-bool eval_type(struct interp *in, struct scope *s, const struct ast *type, enum dtype *dtype,
-               struct shape *shape);
-struct variable *declare_variable(struct interp *in, const char *own_name, struct span at,
+void assign_name(struct interp *in, struct scope *s, const struct ast *target, struct value v);
+/* What a broken statement should have defined is poisoned, so that its users stay silent. */
+void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt);
+
+/* declare.c */
+bool eval_placeholder(struct interp *in, struct scope *s, const struct ast *stmt,
+                      struct value *out);
+bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+/* A new variable under a path that was claimed for it. */
+struct variable *declare_variable(struct interp *in, const char *path, struct span at,
                                   enum dtype t, const struct shape *shape, struct node *initial,
                                   bool trainable);
 
@@ -146,26 +168,39 @@ bool call_chain(struct interp *in, struct chain *c, struct args *a, struct value
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out);
 bool apply_instance(struct interp *in, struct instance *i, struct args *a, struct value *out);
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out);
+struct variable *body_find_variable(struct interp *in, const char *name);
+/* Evaluates a definition's body in `s`, with the paths of what it makes below `prefix`. */
+bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
+              const char *prefix, struct span call, struct value *out);
+
+/* minimize.c */
 bool method_minimize(struct interp *in, const struct value *self, struct args *a,
                      struct value *out);
-struct variable *body_find_variable(struct interp *in, const char *name);
 bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt);
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt);
 
-/* ops.c */
+/* convert.c */
 bool to_node(struct interp *in, struct value v, struct span at, int dtype,
              struct node **out); /* dtype: enum dtype or -1 */
 bool is_tensor_like(struct value v);
-bool call_op(struct interp *in, const struct op *op, struct args *a, struct value *out);
-bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
-                     const struct span *at, int n, struct span whole, struct value *out);
 bool to_shape(struct interp *in, struct value v, struct span at, struct shape *out);
 bool to_dim(struct interp *in, struct value v, struct span at, struct dim *out);
 struct value dim_value(struct dim d);
-bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object,
-                  struct value *out);
 struct tensor *list_tensor(struct interp *in, struct value v, struct span at,
                            int dtype); /* NULL: reported */
+
+/* ops.c */
+bool call_op(struct interp *in, const struct op *op, struct args *a, struct value *out);
+bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
+                     const struct span *at, int n, struct span whole, struct value *out);
+/* Appends a node; a refusal is reported. attr: in the signature's order, NULL for all defaults. */
+bool op_append(struct interp *in, const struct op *op, const char *spelling, struct node **inputs,
+               int n_in, const struct attr *attr, const struct span *at, struct span whole,
+               struct value *out);
+/* What is known is computed at once: over arrays the result is an array (a running sum must not
+ * become a chain of nodes), over host numbers alone it is a host number, in float64. */
+enum known { KNOWN_NOT, KNOWN_ARRAY, KNOWN_HOST };
+bool op_compute_known(struct interp *in, struct value *out, struct span at, enum known known);
 
 /* paths.c */
 void prefix_push(struct interp *in, const char *component);
@@ -173,8 +208,9 @@ void prefix_push_index(struct interp *in, int i);
 void prefix_pop(struct interp *in);
 const char *path_join(struct interp *in, const char *own);
 const char *path_claim(struct interp *in, const char *wanted); /* unique: appends _2, _3.. */
-void path_release(struct interp *in, const char *path);
-/* The path of a draw: unique to the node (same op, inputs and settings again give the same path). */
+/* Before anything is named in a layer's body: its instance's own path becomes unique. */
+void path_claim_body(struct interp *in);
+/* A node that draws, under a path of its own (the same expression, inputs and settings give the same). */
 struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
                           const struct attr *attr, const struct span *at);
 void name_value(struct interp *in, struct value v,

@@ -161,14 +161,21 @@ static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, 
 }
 
 static bool feed_by_name(struct interp *in, struct arena *scratch, struct feeds *f, struct scope *s,
-                         const char *name, struct value v, struct span at, struct span name_at) {
+                         const char *name, struct value v, struct span at, struct span name_at,
+                         bool field) {
     const struct value *target = s ? scope_find(s, name) : NULL;
     if (target && target->kind == VALUE_POISON)
         return in->flow = FLOW_ERROR, false;
     if (target)
         return add_feed(in, scratch, f, *target, v, at, name_at, name);
-    report_unknown_name(in, s, name, name_at);
-    return false;
+    if (!field) {
+        report_unknown_name(in, s, name, name_at);
+        return false;
+    }
+    struct diag *d = diag_error(in->o.diags, E_FEED, name_at,
+                                "the record has a field `%s`, but no tensor is called so", name);
+    diag_help(d, "feed what is needed by name: x=record.%s", name);
+    return interp_fail(in, d);
 }
 
 static bool feed_list(struct interp *in, struct arena *scratch, struct feeds *f,
@@ -194,14 +201,14 @@ static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds 
                            "feeds are given by name, or as a record: name=value");
         for (int k = 0; k < v.record->n; k++)
             if (!feed_by_name(in, scratch, f, a->scope, v.record->name[k], v.record->at[k],
-                              a->at[i].at, a->at[i].at))
+                              a->at[i].at, a->at[i].at, true))
                 return false;
     }
     for (int i = 0; i < a->n_named; i++) {
         const struct named_arg *n = &a->named[i];
         bool ok = n->name == in->s_feed ? feed_list(in, scratch, f, n)
                                         : feed_by_name(in, scratch, f, a->scope, n->name, n->value,
-                                                       n->at, n->name_at);
+                                                       n->at, n->name_at, false);
         if (!ok)
             return false;
     }

@@ -1,193 +1,9 @@
-/* From values to nodes: host numbers and lists become constants of the dtype around them, arrays become constants that share
- * their storage, arguments become inputs and settings of an op by its signature. */
+/* Calls of ops: arguments become inputs and settings by the op's signature, operators become calls. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/interp.h"
-
-bool is_tensor_like(struct value v) {
-    return v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY || value_is_number(v) ||
-           v.kind == VALUE_BOOL || v.kind == VALUE_LIST;
-}
-
-struct value dim_value(struct dim d) {
-    if (dim_is_const(d))
-        return V_INT(d.k);
-    return (struct value){.kind = VALUE_DIM, .dim = d};
-}
-
-/* Lists of lists of numbers. The first element of each level fixes the level's length. */
-struct list_shape {
-    int rank;
-    int64_t dim[MAX_RANK];
-    bool floats, bools, numbers;
-};
-
-static bool measure_list(struct interp *in, struct value v, struct span at, int depth,
-                         struct list_shape *ls) {
-    if (v.kind == VALUE_INT || v.kind == VALUE_FLOAT || v.kind == VALUE_BOOL) {
-        ls->floats |= v.kind == VALUE_FLOAT;
-        ls->bools |= v.kind == VALUE_BOOL;
-        ls->numbers |= v.kind != VALUE_BOOL;
-        if (ls->rank < 0)
-            ls->rank = depth;
-        if (ls->rank == depth)
-            return true;
-        return fail_at(in, E_SHAPE, at,
-                       "the list is uneven: a number stands where others have a list");
-    }
-    if (v.kind != VALUE_LIST)
-        return fail_at(in, E_WRONG_KIND, at,
-                       "a list of numbers is needed here, but it has %s in it",
-                       value_kind_words(v.kind));
-    if (depth == MAX_RANK)
-        return fail_at(in, E_SHAPE, at, "lists nested more than %d deep cannot be a tensor",
-                       MAX_RANK);
-    if (ls->rank >= 0 && depth >= ls->rank)
-        return fail_at(in, E_SHAPE, at,
-                       "the list is uneven: a list stands where others have a number");
-    if (ls->dim[depth] < 0)
-        ls->dim[depth] = v.list->n;
-    if (ls->dim[depth] != v.list->n)
-        return fail_at(in, E_SHAPE, at, "the list is uneven: %d elements where others have %lld",
-                       v.list->n, (long long)ls->dim[depth]);
-    for (int i = 0; i < v.list->n; i++)
-        if (!measure_list(in, v.list->at[i], at, depth + 1, ls))
-            return false;
-    return true;
-}
-
-static void fill_list(struct tensor *t, struct value v, int64_t *next) {
-    if (v.kind == VALUE_LIST) {
-        for (int i = 0; i < v.list->n; i++)
-            fill_list(t, v.list->at[i], next);
-        return;
-    }
-    if (t->dtype == DTYPE_I64 && v.kind == VALUE_INT)
-        ((int64_t *)t->data)[(*next)++] = v.i;
-    else
-        tensor_set(t, (*next)++, v.kind == VALUE_BOOL ? v.b : value_number(v));
-}
-
-static bool fits_int(struct interp *in, struct value v, struct span at, enum dtype t) {
-    static const double low[] = {[DTYPE_I32] = -0x1p31, [DTYPE_I64] = -0x1p63, [DTYPE_U8] = 0};
-    static const double high[] = {[DTYPE_I32] = 0x1p31, [DTYPE_I64] = 0x1p63, [DTYPE_U8] = 256};
-    if (v.kind == VALUE_LIST) {
-        for (int i = 0; i < v.list->n; i++)
-            if (!fits_int(in, v.list->at[i], at, t))
-                return false;
-        return true;
-    }
-    double x = v.kind == VALUE_BOOL ? v.b : value_number(v);
-    if (!dtype_is_int(t) || (x == floor(x) && x >= low[t] && x < high[t]))
-        return true;
-    return fail_at(in, E_DTYPE, at, "%.9g does not fit the dtype %s of the other operand", x,
-                   dtype_name(t));
-}
-
-struct tensor *list_tensor(struct interp *in, struct value v, struct span at, int dtype) {
-    struct list_shape ls = {.rank = -1};
-    for (int i = 0; i < MAX_RANK; i++)
-        ls.dim[i] = -1;
-    if (!measure_list(in, v, at, 0, &ls))
-        return NULL;
-    int rank = ls.rank;
-    for (int i = 0; rank < 0 && i < MAX_RANK; i++)
-        if (ls.dim[i] <= 0)
-            rank = ls.dim[i] < 0 ? i : i + 1;
-    if (ls.bools && ls.numbers) {
-        fail_at(in, E_WRONG_KIND, at, "bools and numbers in one list cannot be a tensor");
-        return NULL;
-    }
-    enum dtype t = dtype >= 0 ? (enum dtype)dtype : ls.bools ? DTYPE_BOOL : DTYPE_F32;
-    if (!fits_int(in, v, at, t))
-        return NULL;
-    struct tensor *tensor = tensor_new(t, rank, ls.dim);
-    int64_t next = 0;
-    if (tensor)
-        fill_list(tensor, v, &next);
-    else
-        fail_at(in, E_MEMORY, at, "not enough memory for this tensor");
-    return tensor;
-}
-
-bool to_node(struct interp *in, struct value v, struct span at, int dtype, struct node **out) {
-    in->build.origin = interp_origin(in, at);
-    *out = NULL;
-    switch (v.kind) {
-    case VALUE_TENSOR:
-        *out = v.node;
-        return true;
-    case VALUE_ARRAY:
-        *out = build_constant(&in->build, v.array->tensor);
-        break;
-    case VALUE_BOOL:
-        *out = build_scalar(&in->build, dtype >= 0 ? (enum dtype)dtype : DTYPE_BOOL, v.b);
-        break;
-    case VALUE_INT:
-    case VALUE_FLOAT: {
-        enum dtype t = dtype >= 0 ? (enum dtype)dtype : DTYPE_F32;
-        if (t == DTYPE_BOOL)
-            t = DTYPE_F32;
-        if (!fits_int(in, v, at, t))
-            return false;
-        *out = build_scalar(&in->build, t, value_number(v));
-        break;
-    }
-    case VALUE_LIST: {
-        struct tensor *t = list_tensor(in, v, at, dtype);
-        if (!t)
-            return false;
-        *out = build_constant(&in->build, t);
-        tensor_unref(t);
-        break;
-    }
-    case VALUE_POISON:
-        in->flow = FLOW_ERROR;
-        return false;
-    default: {
-        char text[128];
-        describe_value(in, v, text, sizeof text);
-        return fail_at(in, E_WRONG_KIND, at, "a tensor is needed here, but this is %s", text);
-    }
-    }
-    root_push(in, V_TENSOR(*out));
-    return true;
-}
-
-bool to_dim(struct interp *in, struct value v, struct span at, struct dim *out) {
-    if (v.kind == VALUE_DIM)
-        *out = v.dim;
-    else if (v.kind == VALUE_INT && v.i >= -1)
-        *out = dim_const(v.i);
-    else if (v.kind == VALUE_INT)
-        return fail_at(in, E_OUT_OF_RANGE, at, "a size cannot be %lld", (long long)v.i);
-    else
-        return fail_at(in, E_WRONG_KIND, at,
-                       "a size must be a whole number or a named dimension, not %s",
-                       value_kind_words(v.kind));
-    return true;
-}
-
-bool to_shape(struct interp *in, struct value v, struct span at, struct shape *out) {
-    memset(out, 0, sizeof *out);
-    if (v.kind == VALUE_INT || v.kind == VALUE_DIM) {
-        out->rank = 1;
-        return to_dim(in, v, at, &out->d[0]);
-    }
-    if (v.kind != VALUE_LIST)
-        return fail_at(in, E_WRONG_KIND, at,
-                       "a shape is a list of sizes, such as [784, 10], not %s",
-                       value_kind_words(v.kind));
-    if (v.list->n > MAX_RANK)
-        return fail_at(in, E_SHAPE, at, "a shape has at most %d axes", MAX_RANK);
-    out->rank = v.list->n;
-    for (int i = 0; i < v.list->n; i++)
-        if (!to_dim(in, v.list->at[i], at, &out->d[i]))
-            return false;
-    return true;
-}
 
 /* axis=time: the axis that has this dimension. */
 static bool named_axis(struct interp *in, struct dim d, struct node *const *inputs, int n_in,
@@ -313,8 +129,9 @@ static bool bind_op(struct interp *in, const struct op *op, struct args *a, stru
     memset(b, 0, sizeof *b);
     if (a->n > op->n_inputs + op->n_settings)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[op->n_inputs + op->n_settings].at,
-                       "%s takes %d arguments, but %d are given", op->name,
-                       op->n_inputs + op->n_settings, a->n);
+                       "%s takes %d argument%s, but %d are given", op->name,
+                       op->n_inputs + op->n_settings,
+                       op->n_inputs + op->n_settings == 1 ? "" : "s", a->n);
     for (int i = 0; i < a->n; i++) {
         if (i < op->n_inputs)
             b->input[i] = &a->at[i];
@@ -355,6 +172,20 @@ static int known_dtype(struct value v) {
                                    : -1;
 }
 
+static bool is_whole(struct value v) {
+    if (v.kind != VALUE_LIST)
+        return v.kind == VALUE_INT;
+    for (int i = 0; i < v.list->n; i++)
+        if (!is_whole(v.list->at[i]))
+            return false;
+    return true;
+}
+
+/* Where an op counts with the value, whole numbers of the host stay whole. */
+static bool is_index(const struct op *op, int i) {
+    return (op->id == OP_one_hot && i == 0) || (op->id == OP_sparse_softmax_cross_entropy && i == 1);
+}
+
 /* Host values take the dtype of the tensors beside them; alone they are floats. */
 static bool make_inputs(struct interp *in, const struct op *op, const struct arg *const *args,
                         int n, struct node **inputs) {
@@ -369,15 +200,17 @@ static bool make_inputs(struct interp *in, const struct op *op, const struct arg
         int want = input->type >= 0 ? input->type : input->type == TYPE_ANY ? -1 : shared;
         if (input->type == TYPE_SHARED_FLOAT && want >= 0 && !dtype_is_float((enum dtype)want))
             want = -1;
+        if (is_index(op, i) && is_whole(args[i]->value))
+            want = DTYPE_I32;
         if (!to_node(in, args[i]->value, args[i]->at, want, &inputs[i]))
             return false;
     }
     return true;
 }
 
-static bool finish_call(struct interp *in, const struct op *op, const char *spelling,
-                        struct node **inputs, int n_in, const struct attr *attr,
-                        const struct span *at, struct span whole, struct value *out) {
+bool op_append(struct interp *in, const struct op *op, const char *spelling, struct node **inputs,
+               int n_in, const struct attr *attr, const struct span *at, struct span whole,
+               struct value *out) {
     in->build.origin = interp_origin(in, whole);
     in->build.spelling = spelling;
     struct node *n = op->trait == OP_RANDOM
@@ -390,10 +223,6 @@ static bool finish_call(struct interp *in, const struct op *op, const char *spel
     root_push(in, *out);
     return true;
 }
-
-/* What is known is computed at once: over arrays the result is an array (a running sum must not become a chain of nodes), over host
- * numbers alone it is a host number, in float64. */
-enum known { KNOWN_NOT, KNOWN_ARRAY, KNOWN_HOST };
 
 static enum known known_inputs(const struct arg *const *args, int n) {
     enum known k = n ? KNOWN_HOST : KNOWN_NOT;
@@ -409,7 +238,7 @@ static enum known known_inputs(const struct arg *const *args, int n) {
     return k;
 }
 
-static bool known_result(struct interp *in, struct value *out, struct span at, enum known known) {
+bool op_compute_known(struct interp *in, struct value *out, struct span at, enum known known) {
     struct tensor *t;
     if (known == KNOWN_NOT)
         return true;
@@ -467,8 +296,8 @@ bool call_op(struct interp *in, const struct op *op, struct args *a, struct valu
         if (b.setting[i])
             ok = to_attr(in, &op->setting[i], *b.setting[i], b.setting_at[i], inputs, n_in,
                          &attr[i]);
-    ok = ok && finish_call(in, op, NULL, inputs, n_in, attr, at, a->call, out) &&
-         known_result(in, out, a->call, known);
+    ok = ok && op_append(in, op, NULL, inputs, n_in, attr, at, a->call, out) &&
+         op_compute_known(in, out, a->call, known);
     arena_free(&scratch);
     return ok;
 }
@@ -483,131 +312,6 @@ bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, str
         a[i] = (struct arg){operand[i], at[i]};
     if (!make_inputs(in, op, args, n, inputs))
         return false;
-    return finish_call(in, op, spelling, inputs, n, NULL, at, whole, out) &&
-           known_result(in, out, whole, known_inputs(args, n));
-}
-
-/* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a reshape after it. */
-struct slicing {
-    struct attr attr[3]; /* begin, end, step */
-    bool keep[MAX_RANK];
-    struct shape result;
-    bool sliced;
-};
-
-static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
-    struct value v;
-    if (!e)
-        return true;
-    if (!eval_expr(in, s, e, &v))
-        return false;
-    if (v.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, e->span, "a slice's bound must be a whole number, not %s",
-                       value_kind_words(v.kind));
-    *bound = v.i;
-    return true;
-}
-
-static bool slice_axis(struct interp *in, struct scope *s, const struct ast *item, struct node *x,
-                       int axis, struct slicing *sl) {
-    int64_t begin = INT64_MIN, end = INT64_MAX, step = 1;
-    sl->keep[axis] = item->kind == AST_SLICE;
-    if (item->kind == AST_SLICE) {
-        if (!slice_bound(in, s, item->kids[2], &step))
-            return false;
-        if (step == 0)
-            return fail_at(in, E_OUT_OF_RANGE, item->span, "a slice's step cannot be 0");
-        if (step < 0)
-            begin = INT64_MAX, end = INT64_MIN;
-        if (!slice_bound(in, s, item->kids[0], &begin) || !slice_bound(in, s, item->kids[1], &end))
-            return false;
-        sl->sliced |= item->kids[0] || item->kids[1] || step != 1;
-    } else {
-        struct value v;
-        struct dim d = x->shape.d[axis];
-        if (!eval_expr(in, s, item, &v))
-            return false;
-        if (v.kind != VALUE_INT)
-            return fail_at(in, E_WRONG_KIND, item->span,
-                           "an index must be a whole number, a slice or `new`, not %s",
-                           value_kind_words(v.kind));
-        if (dim_is_const(d) && (v.i >= d.k || v.i < -d.k))
-            return fail_at(in, E_OUT_OF_RANGE, item->span,
-                           "index %lld is outside of axis %d, which has %lld elements",
-                           (long long)v.i, axis, (long long)d.k);
-        begin = v.i;
-        end = v.i == -1 ? INT64_MAX : v.i + 1;
-        sl->sliced = true;
-    }
-    sl->attr[0].ints.v[axis] = begin, sl->attr[1].ints.v[axis] = end,
-    sl->attr[2].ints.v[axis] = step;
-    return true;
-}
-
-bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object,
-                  struct value *out) {
-    struct node *x;
-    struct slicing sl;
-    memset(&sl, 0, sizeof sl);
-    struct span at = e->kids[0]->span;
-    if (!to_node(in, object, at, -1, &x))
-        return false;
-    int rank = x->shape.rank, axis = 0, n_items = e->n_kids - 1, n_axes = 0, n_rest = 0;
-    for (int i = 1; i <= n_items; i++) {
-        n_axes += e->kids[i]->kind != AST_NEW && e->kids[i]->kind != AST_ELLIPSIS;
-        n_rest += e->kids[i]->kind == AST_ELLIPSIS;
-    }
-    if (n_axes > rank || n_rest > 1) {
-        struct diag *d = diag_error(in->o.diags, E_AXIS, at,
-                                    n_rest > 1 ? "`...` may stand once"
-                                               : "%d axes are indexed, but the tensor has %d",
-                                    n_axes, rank);
-        char text[SHAPE_TEXT];
-        diag_label(d, at, "%s%s", dtype_name(x->dtype),
-                   shape_print(text, sizeof text, in->o.symbols, &x->shape));
-        return interp_fail(in, d);
-    }
-    for (int k = 0; k < 3; k++) {
-        sl.attr[k].kind = ATTR_INTS, sl.attr[k].ints.n = rank;
-        for (int i = 0; i < rank; i++)
-            sl.attr[k].ints.v[i] = k == 0 ? INT64_MIN : k == 1 ? INT64_MAX : 1;
-    }
-    enum { NEW_AXIS = -1 };
-    int order[2 * MAX_RANK + 1], n_order = 0;
-    for (int i = 1; i <= n_items && n_order < 2 * MAX_RANK; i++) {
-        const struct ast *item = e->kids[i];
-        if (item->kind == AST_NEW)
-            order[n_order++] = NEW_AXIS;
-        else if (item->kind == AST_ELLIPSIS)
-            for (int k = 0; k < rank - n_axes; k++)
-                sl.keep[axis] = true, order[n_order++] = axis++;
-        else if (!slice_axis(in, s, item, x, axis, &sl))
-            return false;
-        else
-            order[n_order++] = axis++;
-    }
-    while (axis < rank)
-        sl.keep[axis] = true, order[n_order++] = axis++;
-    struct value v = V_TENSOR(x);
-    if (sl.sliced &&
-        !finish_call(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
-        return false;
-    struct attr shape = {.kind = ATTR_SHAPE};
-    bool same = true;
-    for (int i = 0; i < n_order; i++) {
-        bool fresh = order[i] == NEW_AXIS;
-        same &= !fresh && sl.keep[order[i]];
-        if (!fresh && !sl.keep[order[i]])
-            continue;
-        if (shape.shape.rank == MAX_RANK)
-            return fail_at(in, E_SHAPE, e->span, "a tensor has at most %d axes", MAX_RANK);
-        if (fresh)
-            shape.shape.on_purpose |= 1u << shape.shape.rank;
-        shape.shape.d[shape.shape.rank++] = fresh ? dim_const(1) : v.node->shape.d[order[i]];
-    }
-    *out = v;
-    if (!same &&
-        !finish_call(in, &in->o.ops->op[OP_reshape], "[]", &v.node, 1, &shape, &at, e->span, out))
-        return false;
-    return known_result(in, out, e->span, object.kind == VALUE_ARRAY ? KNOWN_ARRAY : KNOWN_NOT);
+    return op_append(in, op, spelling, inputs, n, NULL, at, whole, out) &&
+           op_compute_known(in, out, whole, known_inputs(args, n));
 }

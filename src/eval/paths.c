@@ -1,17 +1,20 @@
-/* Names that last: the path of a variable, an instance or a draw is the path of bindings that reaches it, so an unrelated line of a script changes none. A component
- * is pushed while the right side of a binding, an element of a list or a layer's body is evaluated. */
+/* Names that last: the path of a variable, an instance or a draw is the path of bindings that reaches it, so
+ * an unrelated line of a script changes none. A component is pushed while the right side of a binding, an
+ * element of a list or a layer's body is evaluated. A path that is taken gets the next free number: W, W_2.
+ * Nothing here depends on when garbage is collected: paths stay taken. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/interp.h"
 
-/* Paths in use. A path of a draw keeps its node, to give it again to the same expression. */
 struct path_entry {
     const char *path;
-    struct node *draw;
     bool used;
-    int next; /* for path_claim: no number below this is free */
+    int next_number; /* where to go on looking for a free number */
+    /* A draw's: the expression that has it, and what it was made of first. */
+    const struct origin *site;
+    uint64_t content;
 };
 
 void prefix_push(struct interp *in, const char *component) {
@@ -72,73 +75,137 @@ static const char *numbered(struct interp *in, const char *path, int k) {
 }
 
 const char *path_claim(struct interp *in, const char *wanted) {
-    int k = find(in, wanted)->next;
-    for (k = k ? k : 1;; k++) {
+    int first = find(in, wanted)->next_number;
+    for (int k = first ? first : 1;; k++) {
         struct path_entry *e = find(in, numbered(in, wanted, k));
         if (e->used)
             continue;
-        e->used = true;
         const char *path = e->path;
-        find(in, wanted)->next = k + 1;
+        e->used = true;
+        find(in, wanted)->next_number = k + 1;
         return path;
     }
 }
 
-void path_release(struct interp *in, const char *path) {
-    struct path_entry *e = find(in, path);
-    e->used = false;
-    e->draw = NULL;
-    e->next = 0;
+void path_claim_body(struct interp *in) {
+    struct instance *i = in->body ? in->body->instance : NULL;
+    if (!i || i->claimed)
+        return;
+    i->path = path_claim(in, i->path);
+    i->claimed = true;
+    in->prefix.at[0] = i->path;
 }
 
-static bool same_draw(const struct node *a, const struct op *op, struct node **inputs, int n_in,
-                      const struct node *b) {
-    if (a->op != op || a->n_in != n_in)
-        return false;
-    for (int i = 0; i < n_in; i++)
-        if (a->in[i] != inputs[i])
-            return false;
-    return b == a;
+/* ---- draws */
+
+static uint64_t hash_number(uint64_t h, uint64_t x) { return hash_bytes(&x, sizeof x, h); }
+static uint64_t hash_text(uint64_t h, const char *text) {
+    return text ? hash_bytes(text, strlen(text) + 1, h) : hash_number(h, 0);
 }
 
-/* The expression that made a path's node, evaluated again with the same inputs, gives that node; a different one takes the next number. Whether the settings
- * are the same too is what interning under the same path tells. */
-struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
-                          const struct attr *attr, const struct span *at) {
-    const char *wanted = path_join(in, op->name);
-    for (int k = 1;; k++) {
-        struct path_entry *e = find(in, numbered(in, wanted, k));
-        if (e->used && (!e->draw || e->draw->origin != in->build.origin))
-            continue;
-        const char *path = e->path;
-        struct node *n = build_op(&in->build, op->id, inputs, n_in, attr, at, path);
-        if (!n)
-            return NULL;
-        e = find(in, path);
-        if (!e->used) {
-            e->used = true, e->draw = n;
-            return n;
+static uint64_t hash_attr(struct interp *in, uint64_t h, const struct attr *a) {
+    h = hash_number(h, a->kind);
+    switch (a->kind) {
+    case ATTR_UNSET:
+        return h;
+    case ATTR_STRING:
+        return hash_text(h, a->s);
+    case ATTR_DTYPE:
+        return hash_number(h, a->dtype);
+    case ATTR_SHAPE:
+        for (int i = 0; i < a->shape.rank; i++) {
+            const struct dim *d = &a->shape.d[i];
+            h = hash_number(h, (uint64_t)d->k);
+            for (int k = 0; k < MAX_DIM_SYMBOLS && d->sym[k]; k++)
+                h = hash_text(h, in->o.symbols->list.at[d->sym[k]].name);
         }
-        if (same_draw(e->draw, op, inputs, n_in, n))
-            return n;
+        return h;
+    case ATTR_INTS:
+    case ATTR_AXES:
+        for (int i = 0; i < a->ints.n; i++)
+            h = hash_number(h, (uint64_t)a->ints.v[i]);
+        return h;
+    default:
+        return hash_number(h, (uint64_t)a->i);
     }
 }
 
-static void rename_instance(struct interp *in, struct instance *i, const char *path) {
-    if (!i->provisional)
-        return;
-    path_release(in, i->path);
-    i->path = path_claim(in, path);
-    i->provisional = false;
+static uint64_t hash_leaf(uint64_t h, const struct node *n) {
+    enum { MOST_BYTES = 1 << 20 };
+    switch (n->op->id) {
+    case OP_placeholder:
+        return hash_text(h, n->name);
+    case OP_variable:
+        return hash_text(h, n->variable->path);
+    case OP_constant: {
+        size_t bytes = tensor_bytes(n->value);
+        return hash_bytes(n->value->data, bytes < MOST_BYTES ? bytes : MOST_BYTES, h);
+    }
+    default:
+        return h;
+    }
 }
 
-/* Only what was made by the binding's own right side takes its name: W = weight_variable([3]) names the variable W, V = W leaves it. */
+/* Settings and inputs by what they are, not by where they lie in memory: the same in every run. */
+static uint64_t hash_content(struct interp *in, const struct op *op, struct node **inputs, int n_in,
+                             const struct attr *attr) {
+    uint64_t h = 0;
+    for (int i = 0; attr && i < op->n_settings; i++)
+        h = hash_attr(in, h, &attr[i]);
+    if (!n_in)
+        return h;
+    struct arena scratch = {0};
+    struct node_list order = graph_order(in->o.graph, &scratch, inputs, n_in, NULL, NULL);
+    for (int i = 0; i < order.n; i++) {
+        struct node *n = order.at[i];
+        n->number = i;
+        h = hash_text(h, n->op->name);
+        for (int k = 0; k < n->n_in; k++)
+            h = hash_number(h, (uint64_t)n->in[k]->number);
+        for (int k = 0; k < n->op->n_settings; k++)
+            h = hash_attr(in, h, &n->attr[k]);
+        h = hash_text(hash_leaf(h, n), n->path);
+    }
+    for (int i = 0; i < n_in; i++)
+        h = hash_number(h, (uint64_t)inputs[i]->number);
+    arena_free(&scratch);
+    return h;
+}
+
+/* The expression that made a path's node, evaluated again with the same inputs and settings, gives that node;
+ * with others (another layer's output in a loop) it draws under a path with their hash behind it. Another
+ * expression takes the next number. */
+struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
+                          const struct attr *attr, const struct span *at) {
+    path_claim_body(in);
+    const char *wanted = path_join(in, op->name);
+    uint64_t content = hash_content(in, op, inputs, n_in, attr);
+    struct path_entry *e;
+    for (int k = 1;; k++) {
+        e = find(in, numbered(in, wanted, k));
+        if (!e->used || e->site == in->build.origin)
+            break;
+    }
+    if (!e->used)
+        e->used = true, e->site = in->build.origin, e->content = content;
+    const char *path = e->path;
+    if (e->content != content) {
+        char text[MAX_PATH + 40];
+        int n = snprintf(text, sizeof text, "%s#%08x", path, (unsigned)(content ^ content >> 32));
+        path = intern_text(in->o.names, text, (size_t)n);
+    }
+    return build_op(&in->build, op->id, inputs, n_in, attr, at, path);
+}
+
+/* ---- what a binding names */
+
+/* Only what was made by the binding's own right side takes its name: W = weight_variable([3]) names the
+ * variable W, V = W leaves it. The longer path stays taken, because draws are named after it. */
 static void rename_variable(struct interp *in, struct variable *v, const char *path) {
     size_t n = strlen(path);
     if (v->path == path || strncmp(v->path, path, n) || v->path[n] != '/' ||
         strchr(v->path + n + 1, '/'))
         return;
-    path_release(in, v->path);
     v->path = path_claim(in, path);
     v->node->name = v->path;
 }
@@ -159,7 +226,8 @@ void name_value(struct interp *in, struct value v, const char *path) {
             v.node->name = path;
         break;
     case VALUE_INSTANCE:
-        rename_instance(in, v.instance, path);
+        if (v.instance->provisional)
+            v.instance->path = path, v.instance->provisional = false;
         break;
     case VALUE_STEP:
         if (v.step->provisional)

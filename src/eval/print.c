@@ -1,5 +1,6 @@
 /* How values look: printed, formatted in a string, and described in a message. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,12 @@
 
 /* The fewest digits that read back as the same number; a whole one has no point. */
 static void print_number(FILE *out, double x) {
+    enum { WRITTEN_OUT = 1000000000 }; /* above, powers of ten are easier to read */
     char text[40];
+    if (x == floor(x) && fabs(x) < WRITTEN_OUT) {
+        fprintf(out, "%.0f", x);
+        return;
+    }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
         if (strtod(text, NULL) == x || x != x)
@@ -58,6 +64,10 @@ static void print_definition(FILE *out, const struct definition *d) {
 
 void print_value(struct interp *in, FILE *out, struct value v, bool nested) {
     char text[SHAPE_TEXT];
+    if (interp_stack_is_deep(in)) {
+        fputs("...", out);
+        return;
+    }
     switch (v.kind) {
     case VALUE_NONE:
         fputs("none", out);
@@ -185,9 +195,9 @@ void describe_value(struct interp *in, struct value v, char *buf, size_t n_buf) 
     }
 }
 
-/* [width][.precision][type], the types d g f e x s %: as in Python and C. */
+/* [<>][0][width][.precision][type], the types d g f e x s %: as in Python and C. */
 struct spec {
-    bool left, zero;
+    bool left, right, zero;
     int width, precision;
     char type;
 };
@@ -195,7 +205,7 @@ struct spec {
 static bool parse_spec(const char *text, struct spec *s) {
     *s = (struct spec){.precision = -1};
     if (*text == '<' || *text == '>')
-        s->left = *text++ == '<';
+        s->left = *text == '<', s->right = *text == '>', text++;
     if (*text == '0')
         s->zero = true, text++;
     while (*text >= '0' && *text <= '9' && s->width < 1000)
@@ -250,7 +260,8 @@ static bool format_text(struct interp *in, struct value v, const struct spec *s,
         return false;
     print_value(in, memory, v, false);
     fclose(memory);
-    fprintf(out, s->left || v.kind == VALUE_STRING ? "%-*s" : "%*s", s->width, text);
+    bool left = s->left || (v.kind == VALUE_STRING && !s->right);
+    fprintf(out, left ? "%-*s" : "%*s", s->width, text);
     free(text);
     return true;
 }
@@ -276,10 +287,11 @@ bool format_value(struct interp *in, struct value v, const char *format, struct 
         const struct tensor *t = v.array->tensor;
         return format_number(in, tensor_get(t, 0), false, 0, &s, at, out);
     }
-    if (v.kind == VALUE_INT && (numeric || s.precision >= 0 || s.zero))
-        return format_number(
-            in, (double)v.i, true, v.i,
-            &(struct spec){s.left, s.zero, s.width, s.precision, s.type ? s.type : 'd'}, at, out);
+    if (v.kind == VALUE_INT && (numeric || s.precision >= 0 || s.zero)) {
+        if (!s.type)
+            s.type = s.precision < 0 ? 'd' : 'g';
+        return format_number(in, (double)v.i, true, v.i, &s, at, out);
+    }
     if (v.kind == VALUE_FLOAT && (numeric || s.precision >= 0))
         return format_number(in, v.f, false, 0, &s, at, out);
     if (numeric) {

@@ -136,6 +136,7 @@ struct instance {
     struct scope *settings;
     const char *path;        /* "tower/0": prefix of its variables' paths */
     bool provisional;        /* the path may still become that of the binding */
+    bool claimed;            /* the path is its own: from the first variable or draw on */
     struct scope *variables; /* name in the body -> variable node */
     /* Instances made in its body, so that later applications find them again: by call site and occurrence. */
     int n_children, cap_children;

@@ -68,7 +68,7 @@ static int64_t channels_of_block(const struct kernel_call *c) {
 
 /* Of a vector of channels, so few exist that a product over unrolled images does less. */
 static bool is_too_narrow(const struct kernel_call *c, int64_t channels) {
-    return channels * 4 <= channels_of_block(c) / 2 && blas_start()->loaded;
+    return channels * 5 <= channels_of_block(c) && blas_start()->loaded;
 }
 
 static void run_direct(const struct kernel_call *c, int phase, int64_t begin, int64_t end,

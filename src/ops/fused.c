@@ -1,13 +1,13 @@
 /* Runs chains of elementwise ops: a program of ir/kernel.h over one shape, each memory operand read and written once.
  *
- * Method: the elements are walked in blocks that stay in the first-level cache; each instruction is one vectorised loop over a block.
- * Before that, once a plan, neighbouring instructions are joined by the table fused.def, axes that no operand tells apart are
- * merged, and block buffers are shared between results whose lives do not overlap. Contiguous operands and
- * results are used where they lie. A scalar or a row that repeats is laid out once a call; other broadcast operands are
- * gathered block by block.
+ * Method: the elements are walked in blocks that stay in the first-level cache, a step at a time. Float arithmetic whose results
+ * are used once is joined into expressions that keep them in registers (fused_tree.c); any other instruction is one vectorised loop
+ * over the block (elementwise.c, fused.def). Once a plan, axes that no operand tells apart are merged, and block
+ * buffers are shared between results whose lives do not overlap. Contiguous operands and results are used where they lie. A
+ * row that repeats is laid out once a call; other broadcast operands are gathered block by block.
  *
- * A result may be stored over an operand of the program; when a later instruction still reads that operand, the block goes through
- * a buffer. Not for: reductions, or operands that are views with gaps. */
+ * A result may be stored over an operand of the program; when a later step still reads that operand, the block goes through a
+ * buffer. Not for: reductions, or operands that are views with gaps. */
 #include <assert.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@
 #ifdef OPS_KERNELS
 
 #include "ops/elementwise.h"
-#include "ops/math.h"
+#include "ops/fused_tree.h"
 
 #define T float
 #define TAG f32
@@ -25,26 +25,13 @@
 #define TAG f64
 #include "ops/fused_loops.h"
 
-/* Elements a block: the buffers of a chain of a dozen results stay within a first-level cache of 32 KiB, and a loop's start is
- * a small part of it (measured: tests/bench/elementwise.c). */
-enum { BLOCK = 512, MAX_OPERANDS = 4, MAX_VALUES = MAX_EW_INPUTS + MAX_EW_INSTRUCTIONS };
+/* Elements a block, and the multiple that blocks of whole rows should be of: a vector of floats. */
+enum { BLOCK = 1024, BLOCK_QUANTUM = 16, MAX_OPERANDS = TREE_SIZE + 1,
+       MAX_VALUES = MAX_EW_INPUTS + MAX_EW_INSTRUCTIONS };
 
-struct fusion {
-    enum op_id outer, inner[3];
-    ew_loop_function *loop[2]; /* float, float64 */
-};
-
-#define OP_NONE_OR(op) OP_##op
-static const struct fusion fusions[] = {
-#define FUSED(id, outer, inner0, inner1, inner2, expression)                                       \
-    {OP_##outer, {OP_##inner0, OP_##inner1, OP_##inner2}, {fused_##id##_f32, fused_##id##_f64}},
-#include "ops/fused.def"
-#undef FUSED
-};
-enum { N_FUSIONS = sizeof fusions / sizeof *fusions };
-
-/* How an input's block is had: in place; from a buffer filled once a call; gathered for each block. */
-enum way { DIRECT, REPEATED, GATHERED };
+/* How an input's block is had: in place; one element, for expressions only; from a buffer filled once a call; gathered for each
+ * block. */
+enum way { DIRECT, SCALAR, REPEATED, GATHERED };
 
 struct operand {
     enum way way;
@@ -52,11 +39,12 @@ struct operand {
 };
 
 struct step {
-    ew_loop_function *loop; /* NULL: left out, joined into a later step */
+    ew_loop_function *loop; /* either */
+    bool in_tree;           /* or; neither: computed within a later step */
+    struct tree *tree;      /* of this step and those that follow it in the same tree; NULL where it is under way */
     int n_operands;
-    int operand[MAX_OPERANDS];
+    int operand[MAX_OPERANDS]; /* values */
     int result;
-    bool joined; /* of several instructions */
 };
 
 struct chain {
@@ -74,6 +62,8 @@ struct chain {
     size_t slot_bytes;
 };
 
+static bool is_step(const struct step *s) { return s->in_tree || s->loop; }
+
 static int count_operands(const struct ew_instruction *in) {
     int n = 0;
     while (n < 3 && in->operand[n] >= 0)
@@ -81,65 +71,129 @@ static int count_operands(const struct ew_instruction *in) {
     return n;
 }
 
-/* Joins the inner instructions into instruction k when row f matches. */
-static bool try_fusion(const struct ew_program *p, struct chain *ch, const int *n_uses, int k,
-                       const struct fusion *f) {
-    const struct ew_instruction *outer = &p->at[k];
-    struct step joined = {.result = p->n_in + k, .joined = true};
-    int inner[3], n_inner = 0;
-    if (outer->op != f->outer || !dtype_is_float(outer->dtype))
-        return false;
-    for (int i = 0, n = count_operands(outer); i < n; i++) {
-        int value = outer->operand[i];
-        if (f->inner[i] == OP_NONE) {
-            joined.operand[joined.n_operands++] = value;
-            continue;
-        }
-        int j = value - p->n_in;
-        if (j < 0 || p->at[j].op != f->inner[i] || ch->step[j].joined || n_uses[value] != 1 ||
-            p->at[j].in_dtype != outer->dtype)
-            return false;
-        inner[n_inner++] = j;
-        for (int o = 0; o < ch->step[j].n_operands; o++)
-            joined.operand[joined.n_operands++] = ch->step[j].operand[o];
-    }
-    joined.loop = f->loop[outer->dtype == DTYPE_F64];
-    ch->step[k] = joined;
-    for (int i = 0; i < n_inner; i++)
-        ch->step[inner[i]].loop = NULL;
-    return true;
-}
-
-static void make_steps(const struct kernel_call *c, struct chain *ch) {
-    const struct ew_program *p = c->program;
-    int n_uses[MAX_VALUES] = {0};
+static void count_uses(const struct ew_program *p, int *n_uses) {
     for (int k = 0; k < p->n_instructions; k++)
         for (int i = 0; i < count_operands(&p->at[k]); i++)
             n_uses[p->at[k].operand[i]]++;
     for (int o = 0; o < p->n_out; o++)
         n_uses[p->out[o]]++;
-    ch->n_steps = p->n_instructions;
-    ch->n_values = p->n_in + p->n_instructions;
+}
+
+/* Which instructions are computed within the one instruction that uses them. */
+static void absorb(const struct ew_program *p, const int *n_uses, bool *absorbed) {
+    int size[MAX_EW_INSTRUCTIONS];
+    for (int j = 0; j < p->n_instructions; j++) {
+        const struct ew_instruction *in = &p->at[j];
+        size[j] = 1;
+        for (int i = 0; i < count_operands(in) && KERNEL(tree_takes)(in); i++) {
+            int k = in->operand[i] - p->n_in;
+            if (k < 0 || n_uses[in->operand[i]] != 1 || !KERNEL(tree_takes)(&p->at[k]) ||
+                size[j] + size[k] > TREE_SIZE)
+                continue;
+            absorbed[k] = true;
+            size[j] += size[k];
+        }
+    }
+}
+
+static ew_loop_function *find_choice(enum op_id comparison, enum dtype t) {
+    static const struct { enum op_id comparison; ew_loop_function *loop[2]; } choices[] = {
+#define FUSED(id, comparison, expression)                                                          \
+    {OP_##comparison, {fused_##id##_f32, fused_##id##_f64}},
+#include "ops/fused.def"
+#undef FUSED
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (choices[i].comparison == comparison && dtype_is_float(t))
+            return choices[i].loop[t == DTYPE_F64];
+    return NULL;
+}
+
+/* Joins the comparison that a where chooses by, if there is a loop for both. */
+static void join_comparison(const struct ew_program *p, struct chain *ch, const int *n_uses, int k) {
+    const struct ew_instruction *in = &p->at[k];
+    int j = in->operand[0] - p->n_in;
+    if (in->op != OP_where || j < 0 || n_uses[in->operand[0]] != 1 ||
+        p->at[j].in_dtype != in->dtype)
+        return;
+    ew_loop_function *loop = find_choice(p->at[j].op, in->dtype);
+    if (!loop)
+        return;
+    ch->step[k] = (struct step){
+        .loop = loop, .n_operands = 4, .result = p->n_in + k,
+        .operand = {p->at[j].operand[0], p->at[j].operand[1], in->operand[1], in->operand[2]}};
+    ch->step[j].loop = NULL;
+}
+
+/* The operands of instruction k, those of absorbed ones instead of their values. */
+static void collect_operands(const struct ew_program *p, const bool *absorbed, int k,
+                             struct step *s) {
+    for (int i = 0; i < count_operands(&p->at[k]); i++) {
+        int v = p->at[k].operand[i];
+        if (v >= p->n_in && absorbed[v - p->n_in])
+            collect_operands(p, absorbed, v - p->n_in, s);
+        else
+            s->operand[s->n_operands++] = v;
+    }
+}
+
+static void make_steps(const struct kernel_call *c, struct chain *ch, struct arena *a) {
+    const struct ew_program *p = c->program;
+    int n_uses[MAX_VALUES] = {0};
+    bool absorbed[MAX_EW_INSTRUCTIONS] = {false}, scalar[MAX_EW_INPUTS] = {false};
+    count_uses(p, n_uses);
+    absorb(p, n_uses, absorbed);
+    for (int i = 0; i < p->n_in; i++)
+        scalar[i] = ch->input[i].way == SCALAR;
+    struct tree *tree = NULL;
     for (int k = 0; k < p->n_instructions; k++) {
         const struct ew_instruction *in = &p->at[k];
         struct step *s = &ch->step[k];
-        *s = (struct step){KERNEL(ew_find_loop)(in->op, in->in_dtype, in->dtype),
-                           count_operands(in), .result = p->n_in + k};
+        *s = (struct step){.result = p->n_in + k};
+        if (absorbed[k])
+            continue;
+        if (KERNEL(tree_takes)(in)) {
+            s->in_tree = true;
+            collect_operands(p, absorbed, k, s);
+            if (tree && KERNEL(tree_append)(tree, p, k, absorbed, scalar))
+                continue;
+            s->tree = tree = arena_new(a, struct tree);
+            KERNEL(tree_append)(tree, p, k, absorbed, scalar);
+            continue;
+        }
+        tree = NULL;
+        s->loop = KERNEL(ew_find_loop)(in->op, in->in_dtype, in->dtype);
+        assert(s->loop);
+        s->n_operands = count_operands(in);
         for (int i = 0; i < s->n_operands; i++)
             s->operand[i] = in->operand[i];
-        assert(s->loop);
-        for (int f = 0; f < N_FUSIONS && !s->joined; f++)
-            try_fusion(p, ch, n_uses, k, &fusions[f]);
-        ch->bytes[s->result] = (int)dtype_bytes(in->dtype);
+        join_comparison(p, ch, n_uses, k);
     }
-    for (int i = 0; i < p->n_in; i++)
-        ch->bytes[i] = (int)dtype_bytes(c->in[i].dtype);
+}
+
+/* Single elements that a loop reads, or that are stored as they are, must be laid out after all. */
+static void lay_out_scalars(const struct ew_program *p, struct chain *ch) {
+    for (int k = 0; k < ch->n_steps; k++)
+        for (int i = 0; i < ch->step[k].n_operands && ch->step[k].loop; i++) {
+            int v = ch->step[k].operand[i];
+            if (v < p->n_in && ch->input[v].way == SCALAR)
+                ch->input[v].way = REPEATED;
+        }
+    for (int o = 0; o < p->n_out; o++)
+        if (p->out[o] < p->n_in && ch->input[p->out[o]].way == SCALAR)
+            ch->input[p->out[o]].way = REPEATED;
 }
 
 /* Strides of every input along the program's axes; axes of size 1 are dropped and those that all inputs walk through as one are
  * merged. */
 static void merge_axes(const struct kernel_call *c, struct chain *ch) {
     const struct ew_program *p = c->program;
+    ch->n_steps = p->n_instructions;
+    ch->n_values = p->n_in + p->n_instructions;
+    for (int i = 0; i < p->n_in; i++)
+        ch->bytes[i] = (int)dtype_bytes(c->in[i].dtype);
+    for (int k = 0; k < p->n_instructions; k++)
+        ch->bytes[p->n_in + k] = (int)dtype_bytes(p->at[k].dtype);
     ch->count = 1;
     for (int axis = 0; axis < p->rank; axis++) {
         int64_t size = p->dim[axis], stride[MAX_EW_INPUTS];
@@ -162,14 +216,15 @@ static void merge_axes(const struct kernel_call *c, struct chain *ch) {
 
 static enum way operand_way(const struct chain *ch, const struct operand *s) {
     int64_t whole = 1;
-    bool direct = true, repeated = true;
+    bool direct = true, scalar = true, repeated = true;
     for (int i = ch->rank - 1; i >= 0; i--) {
         direct = direct && s->stride[i] == whole;
+        scalar = scalar && s->stride[i] == 0;
         repeated = repeated && (s->stride[i] == 0 || (i == ch->rank - 1 && s->stride[i] == 1 &&
                                                       ch->dim[i] <= ch->block));
         whole *= ch->dim[i];
     }
-    return direct ? DIRECT : repeated ? REPEATED : GATHERED;
+    return direct ? DIRECT : scalar ? SCALAR : repeated ? REPEATED : GATHERED;
 }
 
 /* Blocks of whole rows, when rows are short and an input repeats with them. */
@@ -182,8 +237,11 @@ static void choose_block(const struct ew_program *p, struct chain *ch) {
         if (p->out[o] < p->n_in && ch->input[p->out[o]].way == DIRECT)
             ch->input[p->out[o]].way = GATHERED;
     for (int i = 0; i < p->n_in; i++)
-        if (ch->rank > 0 && ch->input[i].way == REPEATED && ch->input[i].stride[ch->rank - 1] == 1) {
-            ch->block = BLOCK / ch->dim[ch->rank - 1] * ch->dim[ch->rank - 1];
+        if (ch->input[i].way == REPEATED) {
+            int64_t rows = ch->dim[ch->rank - 1];
+            while (rows % BLOCK_QUANTUM && 2 * rows <= BLOCK)
+                rows *= 2;
+            ch->block = BLOCK / rows * rows;
             return;
         }
 }
@@ -192,7 +250,7 @@ static void find_lives(const struct ew_program *p, struct chain *ch) {
     for (int v = 0; v < ch->n_values; v++)
         ch->first[v] = ch->last[v] = ch->out[v] = ch->slot[v] = -1;
     for (int k = 0; k < ch->n_steps; k++) {
-        if (!ch->step[k].loop)
+        if (!is_step(&ch->step[k]))
             continue;
         ch->first[ch->step[k].result] = k;
         for (int i = 0; i < ch->step[k].n_operands; i++)
@@ -234,11 +292,11 @@ static void assign_slots(const struct kernel_call *c, struct chain *ch) {
         bytes = ch->bytes[v] > bytes ? ch->bytes[v] : bytes;
     ch->slot_bytes = round_64((size_t)ch->block * (size_t)bytes);
     for (int i = 0; i < c->program->n_in; i++)
-        if (ch->input[i].way != DIRECT)
+        if (ch->input[i].way >= REPEATED)
             ch->slot[i] = ch->n_slots++;
     for (int k = 0; k < ch->n_steps; k++) {
         int v = ch->step[k].result;
-        if (!ch->step[k].loop)
+        if (!is_step(&ch->step[k]))
             continue;
         release_slots(c, ch, k, true, ch->bytes[v], free_slot, &n_free);
         if (ch->out[v] < 0 || may_clash(c, ch, v))
@@ -261,13 +319,14 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
     const struct ew_program *p = c->program;
     struct chain *ch = arena_new(a, struct chain);
     double cost = 0;
-    make_steps(c, ch);
     merge_axes(c, ch);
     choose_block(p, ch);
+    make_steps(c, ch, a);
+    lay_out_scalars(p, ch);
     find_lives(p, ch);
     assign_slots(c, ch);
     for (int i = 0; i < c->n_in; i++)
-        cost += ch->input[i].way == REPEATED ? 0 : ch->bytes[i];
+        cost += ch->input[i].way == REPEATED || ch->input[i].way == SCALAR ? 0 : ch->bytes[i];
     for (int o = 0; o < p->n_out; o++)
         cost += ch->bytes[p->out[o]];
     for (int k = 0; k < p->n_instructions; k++)
@@ -379,6 +438,23 @@ static void place_values(const struct kernel_call *c, const struct chain *ch, in
     }
 }
 
+static void run_tree(const struct kernel_call *c, const struct tree *t, const struct places *pl,
+                     int64_t n) {
+    void *at[TREE_LEAVES];
+    for (int i = 0; i < t->n_leaves; i++) {
+        int v = t->leaf[i];
+        at[i] = v < 0 ? NULL : t->scalar[i] ? c->in[v].data : pl->at[v];
+    }
+    KERNEL(tree_run)(t, n, at);
+}
+
+static void run_loop(const struct step *s, const struct places *pl, int64_t n) {
+    const void *operand[4];
+    for (int i = 0; i < s->n_operands; i++)
+        operand[i] = pl->at[s->operand[i]];
+    s->loop(n, pl->at[s->result], operand);
+}
+
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
     (void)phase;
     const struct chain *ch = c->geometry;
@@ -395,15 +471,11 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
             if (ch->input[v].way == GATHERED)
                 pl.at[v] = find_block(ch, &ch->input[v], c->in[v].data, ch->bytes[v], start, n,
                                       (char *)scratch + (size_t)ch->slot[v] * ch->slot_bytes);
-        for (int k = 0; k < ch->n_steps; k++) {
-            const struct step *s = &ch->step[k];
-            if (!s->loop)
-                continue;
-            const void *operand[MAX_OPERANDS];
-            for (int i = 0; i < MAX_OPERANDS; i++)
-                operand[i] = pl.at[s->operand[i < s->n_operands ? i : 0]];
-            s->loop(n, pl.at[s->result], operand);
-        }
+        for (int k = 0; k < ch->n_steps; k++)
+            if (ch->step[k].tree)
+                run_tree(c, ch->step[k].tree, &pl, n);
+            else if (ch->step[k].loop)
+                run_loop(&ch->step[k], &pl, n);
         for (int i = 0; i < pl.n_copies; i++) {
             int v = pl.copy[i].value;
             memcpy((char *)c->out[pl.copy[i].out].data + start * ch->bytes[v], pl.at[v],

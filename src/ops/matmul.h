@@ -13,8 +13,8 @@ struct gemm {
 };
 
 #ifdef OPS_KERNELS
-/* The same op by OpenBLAS: the reference of the packed product, and the choice on processors without
- * FMA. Not to be run where blas_start() says that it could not be loaded. */
+/* The same op by OpenBLAS: the reference of the packed product, and the choice on processors
+ * without FMA. Not to be run where blas_start() says that it could not be loaded. */
 extern const struct kernel KERNEL(matmul_blas_kernel);
 /* The packed product, whatever OpenBLAS could do. */
 extern const struct kernel KERNEL(matmul_packed_kernel);

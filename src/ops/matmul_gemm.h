@@ -5,9 +5,8 @@
  * register tile reads them: a as [k][rows of a tile], b as [k][two vectors]. The smaller operand is
  * packed whole, once; the product is then cut along the other one's panels. What a panel's elements
  * are does not depend on which panels are computed together: each is the sum over k in ascending
- * order, in blocks of K_BLOCK. */
+ * order, in blocks of k_block. */
 #include "ops/vector_transpose.h"
-
 
 enum { R(tile_columns) = 2 * R(N_LANES), R(k_block) = 1024 / sizeof(REAL) };
 
@@ -92,15 +91,16 @@ static void R(pack_rows)(REAL *to, const REAL *a, int64_t a_row, int64_t a_col, 
  * prefetching. */
 static void R(pack_columns)(REAL *restrict to, int64_t panel, const REAL *restrict b, int64_t b_row,
                             int64_t b_col, int64_t columns, int64_t k) {
-    enum { N = R(tile_columns), L = R(N_LANES) };
+    enum { N = R(tile_columns), L = R(N_LANES), AHEAD = 4 };
     int64_t whole = columns / N * N;
     if (b_col == 1) {
         for (int64_t i = 0; i < k; i++, to += N, b += b_row) {
             REAL *p = to;
+            /* rows are pages apart, so nothing else fetches them in time */
+            const REAL *ahead = i + AHEAD < k ? b + AHEAD * b_row : b;
             for (int64_t j = 0; j < whole; j += N, p += panel) {
-#ifdef PF
-                if (i + PF < k) { for(int z=0;z<N;z+=64/(int)sizeof(REAL)) __builtin_prefetch(b + PF * b_row + j+z); }
-#endif
+                __builtin_prefetch(ahead + j);
+                __builtin_prefetch(ahead + j + L);
                 R(store)(p, R(load)(b + j));
                 R(store)(p + L, R(load)(b + j + L));
             }

@@ -34,12 +34,19 @@ struct team {
     void *scratch[MAX_THREADS];
     int n, repeats;
     bool cold;
-    pthread_barrier_t barrier;
+    int arrived; /* atomic: counts up at every meeting */
 };
 struct member {
     struct team *team;
     int me;
 };
+
+/* Waits, spinning as the executor's workers do, until all have come to the `meeting`-th meeting. */
+static void meet(struct team *t, int meeting) {
+    __atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&t->arrived, __ATOMIC_ACQUIRE) < t->n * meeting)
+        ;
+}
 
 static double now_s(void) {
     struct timespec t;
@@ -50,14 +57,14 @@ static double now_s(void) {
 static void *work(void *p) {
     const struct member *m = p;
     struct team *t = m->team;
+    int meeting = 1;
     if (m->me)
-        pthread_barrier_wait(&t->barrier);
+        meet(t, meeting);
     for (int r = 0; r < t->repeats; r++)
         for (int phase = 0; phase < t->w->n_phases; phase++) {
             int64_t n = t->w->units[phase];
             t->k->run(t->c, phase, n * m->me / t->n, n * (m->me + 1) / t->n, t->scratch[m->me]);
-            if (t->n > 1)
-                pthread_barrier_wait(&t->barrier);
+            meet(t, ++meeting);
         }
     return NULL;
 }
@@ -74,7 +81,7 @@ static double time_team(struct team *t, int n_threads) {
     pthread_t thread[MAX_THREADS];
     struct member member[MAX_THREADS];
     t->n = n_threads;
-    pthread_barrier_init(&t->barrier, NULL, (unsigned)n_threads);
+    t->arrived = 0;
     for (int i = 0; i < n_threads; i++) {
         member[i] = (struct member){t, i};
         if (i)
@@ -82,12 +89,11 @@ static double time_team(struct team *t, int n_threads) {
     }
     if (t->cold)
         empty_caches();
-    pthread_barrier_wait(&t->barrier);
+    meet(t, 1);
     double start = now_s();
     work(&member[0]);
     for (int i = 1; i < n_threads; i++)
         pthread_join(thread[i], NULL);
-    pthread_barrier_destroy(&t->barrier);
     return (now_s() - start) / t->repeats;
 }
 
@@ -133,7 +139,8 @@ static void report(const char *what, const struct kernel *const *kernels, struct
     struct team team[2];
     const void *geometry[2];
     void *shared[2];
-    for (int i = 0; i < 2; i++) {
+    int n = kernels[1] ? 2 : 1;
+    for (int i = 0; i < n; i++) {
         kernels[i]->prepare(c, &w[i], &arena);
         geometry[i] = c->geometry;
         shared[i] = new_memory(w[i].shared_bytes);
@@ -142,13 +149,13 @@ static void report(const char *what, const struct kernel *const *kernels, struct
             team[i].scratch[t] = new_memory(w[i].scratch_bytes);
     }
     for (int r = 0; r < rounds; r++)
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < n; i++)
             for (int t = 0; t < MAX_THREADS; t++) {
                 c->geometry = geometry[i];
                 c->shared = shared[i];
                 seconds[i][t][r] = time_team(&team[i], t + 1);
             }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < n; i++) {
         double one = typical(seconds[i][0], rounds), two = typical(seconds[i][1], rounds);
         printf("%-26s %-14s %7.3f ms %6.1f GFLOP/s | %7.3f ms %6.1f GFLOP/s  x%.2f\n", what,
                w[i].name, one * 1e3, flops / one * 1e-9, two * 1e3, flops / two * 1e-9, one / two);
@@ -210,6 +217,26 @@ static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, 
     free(out.data);
 }
 
+static void bench_pool(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c) {
+    struct kernel_arg x = new_arg(4, (int64_t[]){n, size, size, c});
+    struct kernel_arg y = new_arg(4, (int64_t[]){n, size / 2, size / 2, c});
+    struct kernel_arg dx = new_arg(4, x.dim);
+    struct attr attr[3] = {ints(2, 2), ints(2, 2), {.kind = ATTR_STRING, .s = "SAME"}};
+    const struct kernel *kernels[2][2] = {{kernel_find(isa, OP_max_pool)},
+                                          {kernel_find(isa, OP_max_pool_gradient)}};
+    struct kernel_arg in[3] = {x, y, y}, out[2] = {y, dx};
+    for (int i = 0; i < 2; i++) {
+        struct kernel_call call = {
+            .n_in = i ? 3 : 1, .n_out = 1, .in = in, .out = &out[i], .attr = attr};
+        char text[64];
+        snprintf(text, sizeof text, "%s %s", name, i ? "gradient" : "forward");
+        report(text, kernels[i], &call, (double)(n * size * size * c));
+    }
+    free(x.data);
+    free(y.data);
+    free(dx.data);
+}
+
 /* Multiply-adds in registers only. */
 static void spin(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
                  void *scratch) {
@@ -253,6 +280,8 @@ int main(int argc, char **argv) {
     check_machine();
     bench_conv(isa, "conv1 28x28x1 5x5x32", n, 28, 1, 5, 32, 1);
     bench_conv(isa, "conv2 14x14x32 5x5x64", n, 14, 32, 5, 64, 1);
+    bench_pool(isa, "pool1 28x28x32", n, 28, 32);
+    bench_pool(isa, "pool2 14x14x64", n, 14, 64);
     bench_product(isa, "fc1 forward", n, 1024, 3136, false, false);
     bench_product(isa, "fc1 data gradient", n, 3136, 1024, false, true);
     bench_product(isa, "fc1 weight gradient", 3136, 1024, n, true, false);

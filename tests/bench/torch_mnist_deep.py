@@ -1,13 +1,16 @@
 #!/usr/bin/python3
-"""The peer: one training step of models/mnist_deep.nn in PyTorch, in every tuning that is known to matter; the best one counts.
+"""The peer: one training step of models/mnist_deep.nn in PyTorch, in every tuning that is known to
+matter; the best one counts.
 
-    /usr/bin/python3 tests/bench/torch_mnist_deep.py [--threads 2] [--batch 50] [--steps 60] [--rounds 5]
+    tests/bench/torch_mnist_deep.py [--threads 2] [--batch 50] [--steps 60] [--rounds 5]
 
-Each combination of settings runs in a process of its own, since the allocator reads its environment at the start; rounds are
-interleaved. Settings: `plain` (as installed); `channels_last` (memory format of images and filters); `malloc` (large blocks are kept
-instead of mapped and unmapped at each step); `pool_first` (relu after max_pool, the same function with a quarter of the work);
-`foreach` (Adam over all parameters at once). Prints the median milliseconds a step of each, and which BLAS was loaded:
-`libopenblas0-openmp` shares PyTorch's thread pool, `libopenblas0-pthread` brings a second one.
+Each combination of settings runs in a process of its own, since the allocator reads its
+environment at the start; rounds are interleaved. Settings: `plain` (as installed);
+`channels_last` (memory format of images and filters); `malloc` (large blocks are kept instead of
+mapped and unmapped at each step); `pool_first` (relu after max_pool, the same function with a
+quarter of the work); `foreach` (Adam over all parameters at once). Prints the median
+milliseconds a step of each, and which BLAS was loaded: `libopenblas0-openmp` shares PyTorch's
+thread pool, `libopenblas0-pthread` brings a second one.
 """
 import argparse
 import os
@@ -41,7 +44,8 @@ def run(options):
     wanted = set(options.setting.split(","))
 
     def relu_pool():
-        return [nn.MaxPool2d(2), nn.ReLU()] if "pool_first" in wanted else [nn.ReLU(), nn.MaxPool2d(2)]
+        pair = [nn.ReLU(), nn.MaxPool2d(2)]
+        return pair[::-1] if "pool_first" in wanted else pair
 
     network = nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2), *relu_pool(), nn.Conv2d(32, 64, 5, padding=2), *relu_pool(),
@@ -78,14 +82,17 @@ def compare(options):
             environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
             if "malloc" in setting:
                 environment.update(KEEP_BLOCKS)
-            command = [sys.executable, os.path.abspath(__file__), "--setting", setting, "--threads",
-                       str(options.threads), "--batch", str(options.batch), "--steps", str(options.steps)]
-            out = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+            command = [sys.executable, os.path.abspath(__file__), "--setting", setting]
+            for name in ("threads", "batch", "steps"):
+                command += ["--" + name, str(getattr(options, name))]
+            out = subprocess.run(command, env=environment, check=True, capture_output=True,
+                                 text=True)
             ms, peak, blas = out.stdout.strip().split(" ", 2)
             times[setting].append(float(ms))
             notes[setting] = "peak %s MiB, %s" % (peak, blas)
     for setting in sorted(SETTINGS, key=lambda s: statistics.median(times[s])):
-        print("%8.3f ms / step  %-42s %s" % (statistics.median(times[setting]), setting, notes[setting]))
+        ms = statistics.median(times[setting])
+        print("%8.3f ms / step  %-42s %s" % (ms, setting, notes[setting]))
 
 
 if __name__ == "__main__":

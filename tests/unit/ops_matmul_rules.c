@@ -1,4 +1,5 @@
-/* What the shape rules of matrix products, convolution and pooling give and what they refuse, in their own words. */
+/* What the shape rules of matrix products, convolution and pooling give and what they refuse, in
+ * their own words. */
 #include <stdio.h>
 #include <string.h>
 

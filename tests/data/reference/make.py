@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Writes the figures of this folder with PyTorch, an implementation that is not ours: values and gradients of
-convolution, pooling and cross-entropy, dropout under a fixed mask, ten steps of Adam and of momentum.
+"""Writes the figures of this folder with PyTorch, an implementation that is not ours: values and
+gradients of convolution, pooling and cross-entropy, dropout under a fixed mask, ten steps of
+Adam and of momentum.
 
     /usr/bin/python3 tests/data/reference/make.py        # rewrites the .txt files beside it
 
-Each file is a list of statements `name = [numbers]` (flat, row-major; NHWC images, [kh,kw,c,o] filters) that C tests and
-.nn scripts can both read. Inputs are multiples of 1/8, exact in float and float64 alike; results are float64's, after a
-check that float32 gives the same to its precision. SAME is TensorFlow's: half of the padding before, an odd one after.
+Each file is a list of statements `name = [numbers]` (flat, row-major; NHWC images, [kh,kw,c,o]
+filters) that C tests and .nn scripts can both read. Inputs are multiples of 1/8, exact in float
+and float64 alike; results are float64's, after a check that float32 gives the same to its
+precision. SAME is TensorFlow's: half of the padding before, an odd one after.
 """
 import os
 import torch
@@ -114,17 +116,19 @@ def make_conv2d():
             return dys[0]
         y, dx, df = derive(lambda x, f: conv2d(x, f, stride, same), [x, f], dy)
         figures.add("case_%d" % i, [n, h, w, c, kh, kw, o, *stride, int(same)])
-        for name, value in (("x", x), ("filter", f), ("y", y), ("dy", dys[0]), ("dx", dx), ("dfilter", df)):
+        for name, value in (("x", x), ("filter", f), ("y", y), ("dy", dys[0]), ("dx", dx),
+                            ("dfilter", df)):
             figures.add("%s_%d" % (name, i), value)
     figures.write()
 
 
 def make_pool():
-    figures = Figures("pool", "x -> max_pool, avg_pool; dmax, davg: gradients of x for the gradient dy. "
+    figures = Figures("pool", "x -> max_pool, avg_pool; dmax, davg: gradients of x for dy. "
                       "case: n, h, w, c, kh, kw, strides, SAME.")
     cases = [
         (2, 5, 5, 2, 2, 2, (2, 2), True), (1, 6, 7, 2, 3, 3, (2, 2), True),
-        (1, 6, 5, 3, 3, 2, (1, 1), False), (1, 4, 5, 2, 3, 3, (1, 1), True), (1, 7, 7, 1, 2, 3, (3, 2), True),
+        (1, 6, 5, 3, 3, 2, (1, 1), False), (1, 4, 5, 2, 3, 3, (1, 1), True),
+        (1, 7, 7, 1, 2, 3, (3, 2), True),
     ]
     for i, (n, h, w, c, kh, kw, stride, same) in enumerate(cases, 1):
         x, dys = distinct((n, h, w, c), 100 * i), []
@@ -142,13 +146,16 @@ def make_pool():
 
 
 def make_losses():
-    figures = Figures("cross_entropy", "logits[4,5], labels[4,5] -> softmax_cross_entropy[4]; classes[4] -> "
-                      "sparse_softmax_cross_entropy[4]; dlogits, dlogits_sparse: gradients for the gradient dy.")
+    figures = Figures("cross_entropy",
+                      "logits[4,5], labels[4,5] -> softmax_cross_entropy[4]; classes[4] -> "
+                      "sparse_softmax_cross_entropy[4]; dlogits, dlogits_sparse: gradients for dy.")
     logits, weights = eighths((4, 5), 1, 40), eighths((4, 5), 2).abs() + 1
     labels = weights / weights.sum(1, keepdim=True)
     classes, g = torch.tensor([3, 0, 4, 2]), torch.tensor([1.0, -0.5, 2.0, 0.25]).double()
-    loss, dlogits = derive(lambda z: F.cross_entropy(z, labels.to(z.dtype), reduction="none"), [logits], lambda y: g)
-    sparse, dsparse = derive(lambda z: F.cross_entropy(z, classes, reduction="none"), [logits], lambda y: g)
+    loss, dlogits = derive(lambda z: F.cross_entropy(z, labels.to(z.dtype), reduction="none"),
+                           [logits], lambda y: g)
+    sparse, dsparse = derive(lambda z: F.cross_entropy(z, classes, reduction="none"),
+                             [logits], lambda y: g)
     for name, value in (("logits", logits), ("labels", labels), ("classes", classes), ("dy", g),
                         ("softmax_cross_entropy", loss), ("dlogits", dlogits),
                         ("sparse_softmax_cross_entropy", sparse), ("dlogits_sparse", dsparse)):
@@ -157,7 +164,8 @@ def make_losses():
 
 
 def make_dropout():
-    figures = Figures("dropout", "x[3,4] under a fixed mask with keep_prob 0.75 -> y = x * mask / keep_prob; dx for dy.")
+    figures = Figures("dropout", "x[3,4] under a fixed mask with keep_prob 0.75 -> "
+                      "y = x * mask / keep_prob; dx for dy.")
     x, g = eighths((3, 4), 5), eighths((3, 4), 6)
     mask = (torch.rand((3, 4), generator=torch.Generator().manual_seed(7)) < 0.75).double()
     y, dx = derive(lambda x: x * mask.to(x.dtype) / 0.75, [x], lambda y: g)
@@ -167,7 +175,7 @@ def make_dropout():
 
 
 def ten_steps(make, before_step):
-    """w after each of ten steps; step t's gradient is gradients[t] + w / 4, so that errors accumulate."""
+    """w after each of ten steps; step t's gradient is gradients[t] + w / 4: errors accumulate."""
     gradients = eighths((10, 6), 8)
     histories = []
     for dtype in (torch.float64, torch.float32):
@@ -184,14 +192,16 @@ def ten_steps(make, before_step):
 
 
 def make_optimizers():
-    """PyTorch's Adam adds epsilon after correcting the second moment's bias, ours before (section 2 of the paper), so epsilon is
-    divided by that correction at each step."""
+    """PyTorch's Adam adds epsilon after correcting the second moment's bias, ours before (section 2
+    of the paper), so epsilon is divided by that correction at each step."""
     def set_epsilon(optimizer, t):
         optimizer.param_groups[0]["eps"] = 1e-8 / (1 - 0.999 ** t) ** 0.5
     adam = ten_steps(lambda w: torch.optim.Adam(w, lr=0.1), set_epsilon)
-    momentum = ten_steps(lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.9), lambda optimizer, t: None)
+    momentum = ten_steps(lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.9),
+                         lambda optimizer, t: None)
     for name, (w, gradients, history) in (("adam", adam), ("momentum", momentum)):
-        figures = Figures(name, "w[6]: the first value; w_1 .. w_10: after each step of %s(0.1), whose gradient is g_t + w / 4." % name)
+        figures = Figures(name, "w[6]: the first value; w_1 .. w_10: after each step of %s(0.1), "
+                          "whose gradient is g_t + w / 4." % name)
         figures.add("w", w)
         for t in range(10):
             figures.add("g_%d" % (t + 1), gradients[t])

@@ -1,0 +1,119 @@
+/* Arguments: evaluating those of a call, and binding them to the parameters of a function or definition. */
+#include <string.h>
+
+#include "eval/interp.h"
+
+static bool too_many(struct interp *in, struct span at) {
+    return fail_at(in, E_TOO_MANY_ARGUMENTS, at, "more than %d arguments in one call", MAX_ARGS);
+}
+
+bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a) {
+    a->n = a->n_named = 0;
+    a->call = call->span;
+    a->site = call;
+    a->scope = s;
+    const struct ast *f = call->kids[0];
+    a->word = f->kind == AST_NAME || f->kind == AST_GET ? f->text : "the function";
+    for (int i = 1; i < call->n_kids; i++) {
+        const struct ast *e = call->kids[i];
+        struct value v;
+        if (e->kind == AST_KWARG) {
+            if (!eval_expr(in, s, e->kids[0], &v))
+                return false;
+            for (int k = 0; k < a->n_named; k++)
+                if (a->named[k].name == e->text)
+                    return fail_at(in, E_DUPLICATE_ARGUMENT, e->name_at, "`%s` is given twice",
+                                   e->text);
+            if (a->n_named == MAX_ARGS)
+                return too_many(in, e->span);
+            a->named[a->n_named++] = (struct named_arg){e->text, v, e->kids[0]->span, e->name_at};
+        } else {
+            if (!eval_expr(in, s, e, &v))
+                return false;
+            if (a->n == MAX_ARGS)
+                return too_many(in, e->span);
+            a->at[a->n++] = (struct arg){v, e->span};
+        }
+    }
+    return true;
+}
+
+static const struct ast *find_param(const struct ast *params, const char *name, int *index) {
+    for (int i = 0; i < params->n_kids; i++)
+        if (params->kids[i]->text == name) {
+            *index = i;
+            return params->kids[i];
+        }
+    return NULL;
+}
+
+/* How the callee is declared, when that fits a line: "f(a, b=1)". */
+static void help_signature(struct interp *in, struct diag *d, const struct ast *params,
+                           const char *callee) {
+    enum { LONGEST = 160 };
+    const struct ast *first = params->n_kids ? params->kids[0] : NULL;
+    const struct ast *last = params->n_kids ? params->kids[params->n_kids - 1] : NULL;
+    if (!first || first->span.source != last->span.source)
+        return;
+    uint32_t n = last->span.offset + last->span.length - first->span.offset;
+    const char *text = source_text(in->o.sources, first->span);
+    if (n <= LONGEST && !memchr(text, '\n', n))
+        diag_help(d, "%s(%.*s)", callee, (int)n, text);
+}
+
+static bool unknown_argument(struct interp *in, const struct ast *params, const struct named_arg *n,
+                             const char *callee) {
+    const char *names[MAX_ARGS * 2];
+    int n_names = 0;
+    for (int i = 0; i < params->n_kids && n_names < MAX_ARGS * 2; i++)
+        names[n_names++] = params->kids[i]->text;
+    struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, n->name_at,
+                                "%s takes no argument `%s`", callee, n->name);
+    const char *near = nearest_name(n->name, names, n_names);
+    if (near)
+        diag_help(d, "did you mean `%s`?", near);
+    else
+        help_signature(in, d, params, callee);
+    return interp_fail(in, d);
+}
+
+bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
+                 const char *callee) {
+    bool given[MAX_ARGS * 2] = {false};
+    if (params->n_kids > MAX_ARGS * 2)
+        return too_many(in, params->span);
+    if (a->n > params->n_kids)
+        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at,
+                       "%s takes %d argument%s, but %d are given", callee, params->n_kids,
+                       params->n_kids == 1 ? "" : "s", a->n);
+    for (int i = 0; i < a->n; i++) {
+        scope_set(&in->heap, into, params->kids[i]->text, a->at[i].value);
+        given[i] = true;
+    }
+    for (int i = 0; i < a->n_named; i++) {
+        int index;
+        if (!find_param(params, a->named[i].name, &index))
+            return unknown_argument(in, params, &a->named[i], callee);
+        if (given[index])
+            return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice",
+                           a->named[i].name);
+        scope_set(&in->heap, into, a->named[i].name, a->named[i].value);
+        given[index] = true;
+    }
+    for (int i = 0; i < params->n_kids; i++) {
+        const struct ast *p = params->kids[i];
+        struct value v;
+        if (given[i])
+            continue;
+        if (!p->kids[1]) {
+            struct diag *d = diag_error(in->o.diags, E_MISSING_ARGUMENT, a->call,
+                                        "%s needs an argument `%s`", callee, p->text);
+            help_signature(in, d, params, callee);
+            return interp_fail(in, d);
+        }
+        if (!eval_expr(in, into, p->kids[1], &v))
+            return false;
+        scope_set(&in->heap, into, p->text, v);
+    }
+    return true;
+}

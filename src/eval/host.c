@@ -1,0 +1,329 @@
+/* Operators on what is known: arithmetic and comparison of host values are done here, at once; with a tensor among the operands
+ * an operator appends a node (ops.c). */
+#include <math.h>
+#include <string.h>
+
+#include "eval/interp.h"
+
+bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth) {
+    struct tensor *t;
+    switch (v.kind) {
+    case VALUE_BOOL:
+        *truth = v.b;
+        return true;
+    case VALUE_NONE:
+        *truth = false;
+        return true;
+    case VALUE_INT:
+    case VALUE_FLOAT:
+        *truth = value_number(v) != 0;
+        return true;
+    case VALUE_STRING:
+        *truth = v.string->n > 0;
+        return true;
+    case VALUE_LIST:
+        *truth = v.list->n > 0;
+        return true;
+    case VALUE_TENSOR:
+    case VALUE_ARRAY:
+        if (!demand_one(in, v, at, &t))
+            return false;
+        if (t->n_elements != 1) {
+            char shape[SHAPE_TEXT];
+            struct shape have = tensor_shape(t);
+            struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at,
+                                        "a condition must be one value, but this is %s%s",
+                                        dtype_name(t->dtype),
+                                        shape_print(shape, sizeof shape, in->o.symbols, &have));
+            diag_help(d, "reduce it to one value: min(cast(x, int)) == 1 holds when all hold");
+            tensor_unref(t);
+            return interp_fail(in, d);
+        }
+        *truth = tensor_get(t, 0) != 0;
+        tensor_unref(t);
+        return true;
+    default:
+        return fail_at(in, E_WRONG_KIND, at, "a condition cannot be %s", value_kind_words(v.kind));
+    }
+}
+
+/* false: it cannot be said. */
+static bool host_equal(struct interp *in, struct value a, struct value b, bool *equal) {
+    if (interp_stack_is_deep(in))
+        return false;
+    if (value_is_number(a) && value_is_number(b)) {
+        *equal = a.kind == VALUE_INT && b.kind == VALUE_INT ? a.i == b.i
+                                                            : value_number(a) == value_number(b);
+        return true;
+    }
+    *equal = false;
+    if (a.kind != b.kind)
+        return a.kind == VALUE_NONE || b.kind == VALUE_NONE;
+    switch (a.kind) {
+    case VALUE_NONE:
+        *equal = true;
+        return true;
+    case VALUE_BOOL:
+        *equal = a.b == b.b;
+        return true;
+    case VALUE_DTYPE:
+        *equal = a.dtype == b.dtype;
+        return true;
+    case VALUE_DIM:
+        *equal = dim_same(a.dim, b.dim);
+        return true;
+    case VALUE_RECORD:
+        if (a.record->n != b.record->n)
+            return true;
+        *equal = true;
+        for (int i = 0; i < a.record->n && *equal; i++) {
+            const struct value *other = record_get(b.record, a.record->name[i]);
+            *equal = other != NULL;
+            if (other && !host_equal(in, a.record->at[i], *other, equal))
+                return false;
+        }
+        return true;
+    case VALUE_OP:
+        *equal = a.op == b.op;
+        return true;
+    case VALUE_BUILTIN:
+        *equal = a.builtin == b.builtin;
+        return true;
+    case VALUE_STRING:
+        *equal = a.string->n == b.string->n && !memcmp(a.string->text, b.string->text, a.string->n);
+        return true;
+    case VALUE_LIST:
+        if (a.list->n != b.list->n)
+            return true;
+        *equal = true;
+        for (int i = 0; i < a.list->n && *equal; i++)
+            if (!host_equal(in, a.list->at[i], b.list->at[i], equal))
+                return false;
+        return true;
+    default:
+        *equal = a.object == b.object;
+        return true;
+    }
+}
+
+static bool int_arithmetic(struct interp *in, const char *op, int64_t a, int64_t b, struct span at,
+                           struct value *out) {
+    int64_t r = 0;
+    bool overflow = false;
+    if (!strcmp(op, "+"))
+        overflow = __builtin_add_overflow(a, b, &r);
+    else if (!strcmp(op, "-"))
+        overflow = __builtin_sub_overflow(a, b, &r);
+    else if (!strcmp(op, "*"))
+        overflow = __builtin_mul_overflow(a, b, &r);
+    else if (!strcmp(op, "//") || !strcmp(op, "%")) {
+        if (b == 0)
+            return fail_at(in, E_ARITHMETIC, at, "`%s` by zero", op);
+        if (b == -1) { /* INT64_MIN / -1 has no answer, INT64_MIN % -1 is 0 but traps */
+            overflow = op[0] == '/' && a == INT64_MIN;
+            r = op[0] == '/' && !overflow ? -a : 0;
+        } else {
+            int64_t q = a / b, m = a % b;
+            if (m != 0 && (m < 0) != (b < 0))
+                q--, m += b;
+            r = op[0] == '/' ? q : m;
+        }
+    } else { /* ** with b >= 0 */
+        r = 1;
+        for (int64_t base = a; b > 0 && !overflow; b >>= 1) {
+            if (b & 1)
+                overflow = __builtin_mul_overflow(r, base, &r);
+            if (b > 1)
+                overflow |= __builtin_mul_overflow(base, base, &base) && b > 1;
+        }
+    }
+    if (overflow)
+        return fail_at(in, E_ARITHMETIC, at, "`%s`: the whole number is too large for 64 bits", op);
+    *out = V_INT(r);
+    return true;
+}
+
+static bool float_arithmetic(struct interp *in, const char *op, double a, double b, struct span at,
+                             struct value *out) {
+    double r;
+    if (strchr("/%", op[0]) && b == 0)
+        return fail_at(in, E_ARITHMETIC, at, "`%s` by zero", op);
+    if (!strcmp(op, "+"))
+        r = a + b;
+    else if (!strcmp(op, "-"))
+        r = a - b;
+    else if (!strcmp(op, "*"))
+        r = a * b;
+    else if (!strcmp(op, "/"))
+        r = a / b;
+    else if (!strcmp(op, "//"))
+        r = floor(a / b);
+    else if (!strcmp(op, "**"))
+        r = pow(a, b);
+    else {
+        r = fmod(a, b);
+        if (r != 0 && (r < 0) != (b < 0))
+            r += b;
+    }
+    *out = V_FLOAT(r);
+    return true;
+}
+
+static bool compare(const char *op, double d) {
+    if (!strcmp(op, "<"))
+        return d < 0;
+    if (!strcmp(op, "<="))
+        return d <= 0;
+    if (!strcmp(op, ">"))
+        return d > 0;
+    return d >= 0;
+}
+
+static bool is_comparison(const char *op) {
+    return !strcmp(op, "<") || !strcmp(op, "<=") || !strcmp(op, ">") || !strcmp(op, ">=");
+}
+
+static bool is_hole(struct value v) {
+    return v.kind == VALUE_FUNCTION && v.function->form == FUNCTION_HOLE;
+}
+
+static bool refuse_operands(struct interp *in, const char *op, struct value a, struct value b,
+                            struct span at_a, struct span at_b) {
+    char text[128];
+    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at_a, "`%s` cannot combine %s and %s",
+                                op, value_kind_words(a.kind), value_kind_words(b.kind));
+    describe_value(in, a, text, sizeof text);
+    diag_label(d, at_a, "%s", text);
+    describe_value(in, b, text, sizeof text);
+    diag_label(d, at_b, "%s", text);
+    if (is_hole(a) || is_hole(b))
+        diag_help(d, "`_` makes a function of the one operation it stands in: write fn (x) -> ...");
+    return interp_fail(in, d);
+}
+
+static bool dim_arithmetic(struct interp *in, const char *op, struct value a, struct value b,
+                           struct span at, struct value *out) {
+    struct dim x = a.kind == VALUE_INT ? dim_const(a.i) : a.dim,
+               y = b.kind == VALUE_INT ? dim_const(b.i) : b.dim, r;
+    bool ok = !strcmp(op, "*")    ? dim_multiply(x, y, &r)
+              : !strcmp(op, "//") ? dim_divide(x, y, &r)
+                                  : false;
+    if (!ok)
+        return unsupported(in, at, "this arithmetic over dimensions");
+    *out = dim_value(r);
+    return true;
+}
+
+static bool host_binary(struct interp *in, const char *op, struct value a, struct value b,
+                        struct span at_a, struct span at_b, struct span whole, struct value *out) {
+    bool equal;
+    if (!strcmp(op, "==") || !strcmp(op, "!=")) {
+        if (!host_equal(in, a, b, &equal))
+            return refuse_operands(in, op, a, b, at_a, at_b);
+        *out = V_BOOL(equal == (op[0] == '='));
+        return true;
+    }
+    if (value_is_number(a) && value_is_number(b)) {
+        if (is_comparison(op)) {
+            double x = value_number(a), y = value_number(b);
+            bool both = a.kind == VALUE_INT && b.kind == VALUE_INT;
+            if (x != x || y != y)
+                *out = V_BOOL(false);
+            else
+                *out = V_BOOL(compare(op, both ? (double)((a.i > b.i) - (a.i < b.i))
+                                               : (double)((x > y) - (x < y))));
+            return true;
+        }
+        bool ints = a.kind == VALUE_INT && b.kind == VALUE_INT && strcmp(op, "/") &&
+                    !(!strcmp(op, "**") && b.i < 0);
+        if (ints)
+            return int_arithmetic(in, op, a.i, b.i, whole, out);
+        return float_arithmetic(in, op, value_number(a), value_number(b), whole, out);
+    }
+    if (a.kind == VALUE_STRING && b.kind == VALUE_STRING) {
+        if (is_comparison(op)) {
+            *out = V_BOOL(compare(op, strcmp(a.string->text, b.string->text)));
+            return true;
+        }
+        if (!strcmp(op, "+")) {
+            *out = value_string(&in->heap, a.string->text, a.string->n + b.string->n);
+            memcpy(out->string->text + a.string->n, b.string->text, b.string->n);
+            root_push(in, *out);
+            return true;
+        }
+    }
+    if (a.kind == VALUE_LIST && b.kind == VALUE_LIST && !strcmp(op, "+")) {
+        *out = value_list(&in->heap, a.list->n + b.list->n);
+        root_push(in, *out);
+        for (int i = 0; i < out->list->n; i++)
+            out->list->at[i] = i < a.list->n ? a.list->at[i] : b.list->at[i - a.list->n];
+        return true;
+    }
+    bool dims = (a.kind == VALUE_DIM || a.kind == VALUE_INT) &&
+                (b.kind == VALUE_DIM || b.kind == VALUE_INT);
+    if (dims && !is_comparison(op))
+        return dim_arithmetic(in, op, a, b, whole, out);
+    return refuse_operands(in, op, a, b, at_a, at_b);
+}
+
+static const struct {
+    const char *spelling;
+    enum op_id op;
+} operators[] = {
+    {"+", OP_add},           {"-", OP_sub},
+    {"*", OP_mul},           {"/", OP_div},
+    {"//", OP_floordiv},     {"%", OP_mod},
+    {"@", OP_matmul},        {"**", OP_pow},
+    {"==", OP_equal},        {"!=", OP_not_equal},
+    {"<", OP_less},          {"<=", OP_less_equal},
+    {">", OP_greater},       {">=", OP_greater_equal},
+    {"and", OP_logical_and}, {"or", OP_logical_or},
+};
+
+/* An array of one float or int without axes counts as a number beside another number. */
+static struct value scalar_number(struct value v) {
+    if (v.kind != VALUE_ARRAY || v.array->tensor->rank)
+        return v;
+    const struct tensor *t = v.array->tensor;
+    if (dtype_is_float(t->dtype))
+        return V_FLOAT(tensor_get(t, 0));
+    if (t->dtype == DTYPE_BOOL)
+        return V_BOOL(tensor_get(t, 0) != 0);
+    return V_INT(t->dtype == DTYPE_I64 ? *(const int64_t *)t->data : (int64_t)tensor_get(t, 0));
+}
+
+bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
+                 struct span at_a, struct span at_b, struct span whole, struct value *out) {
+    struct value x = scalar_number(a), y = scalar_number(b);
+    if (value_is_number(x) && value_is_number(y))
+        a = x, b = y;
+    bool tensors = a.kind == VALUE_TENSOR || a.kind == VALUE_ARRAY || b.kind == VALUE_TENSOR ||
+                   b.kind == VALUE_ARRAY;
+    bool with_none = a.kind == VALUE_NONE || b.kind == VALUE_NONE;
+    if (strcmp(op, "@") && (!tensors || with_none))
+        return host_binary(in, op, a, b, at_a, at_b, whole, out);
+    if (!is_tensor_like(a) || !is_tensor_like(b))
+        return refuse_operands(in, op, a, b, at_a, at_b);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+        if (!strcmp(op, operators[i].spelling))
+            return tensor_operator(in, operators[i].op, operators[i].spelling,
+                                   (struct value[]){a, b}, (struct span[]){at_a, at_b}, 2, whole,
+                                   out);
+    return fail_at(in, E_INTERNAL, whole, "no operator `%s`", op);
+}
+
+bool eval_negative(struct interp *in, struct value v, struct span at, struct span whole,
+                   struct value *out) {
+    switch (v.kind) {
+    case VALUE_INT:
+        return int_arithmetic(in, "-", 0, v.i, whole, out);
+    case VALUE_FLOAT:
+        *out = V_FLOAT(-v.f);
+        return true;
+    case VALUE_TENSOR:
+    case VALUE_ARRAY:
+        return tensor_operator(in, OP_neg, "-", &v, &at, 1, whole, out);
+    default:
+        return fail_at(in, E_WRONG_KIND, at, "`-` cannot negate %s", value_kind_words(v.kind));
+    }
+}

@@ -1,0 +1,216 @@
+/* Indices and slices: of the host's lists, strings and records, and of tensors as in NumPy. */
+#include <string.h>
+
+#include "eval/interp.h"
+
+static bool list_index(struct interp *in, struct value v, struct span at, int64_t n, int64_t *i) {
+    if (v.kind != VALUE_INT)
+        return fail_at(in, E_WRONG_KIND, at, "an index must be a whole number, not %s",
+                       value_kind_words(v.kind));
+    *i = v.i < 0 ? v.i + n : v.i;
+    if (*i >= 0 && *i < n)
+        return true;
+    return fail_at(in, E_OUT_OF_RANGE, at, "index %lld is outside of the %lld elements",
+                   (long long)v.i, (long long)n);
+}
+
+/* l[2], l[1:3], record["name"], "text"[0]: the host's own sequences. */
+static bool index_host(struct interp *in, struct scope *s, const struct ast *e, struct value object,
+                       struct value *out) {
+    const struct ast *item = e->kids[1];
+    int64_t n = object.kind == VALUE_LIST     ? object.list->n
+                : object.kind == VALUE_STRING ? (int64_t)object.string->n
+                                              : 0;
+    int64_t i = 0;
+    if (e->n_kids != 2)
+        return fail_at(in, E_WRONG_KIND, e->span, "%s has one axis", value_kind_words(object.kind));
+    struct value v;
+    if (item->kind == AST_SLICE) {
+        int64_t bound[2] = {0, n};
+        if (item->kids[2])
+            return unsupported(in, item->kids[2]->span, "a step in the slice of a list");
+        for (int k = 0; k < 2; k++) {
+            if (!item->kids[k])
+                continue;
+            if (!eval_expr(in, s, item->kids[k], &v))
+                return false;
+            if (v.kind != VALUE_INT)
+                return fail_at(in, E_WRONG_KIND, item->kids[k]->span,
+                               "a slice's bound must be a whole number");
+            bound[k] = v.i < 0 ? (v.i + n < 0 ? 0 : v.i + n) : (v.i > n ? n : v.i);
+        }
+        int64_t count = bound[1] > bound[0] ? bound[1] - bound[0] : 0;
+        if (object.kind == VALUE_STRING) {
+            *out = value_string(&in->heap, object.string->text + bound[0], (size_t)count);
+        } else {
+            *out = value_list(&in->heap, (int)count);
+            if (count)
+                memcpy(out->list->at, object.list->at + bound[0],
+                       (size_t)count * sizeof *out->list->at);
+        }
+        root_push(in, *out);
+        return true;
+    }
+    if (!eval_expr(in, s, item, &v))
+        return false;
+    if (object.kind == VALUE_RECORD) {
+        if (v.kind != VALUE_STRING)
+            return fail_at(in, E_WRONG_KIND, item->span, "a record is indexed by a field's name");
+        const struct value *field = record_get(object.record, intern(in, v.string->text));
+        if (!field)
+            return fail_at(in, E_UNKNOWN_FIELD, item->span, "the record has no field `%s`",
+                           v.string->text);
+        *out = *field;
+        return true;
+    }
+    if (!list_index(in, v, item->span, n, &i))
+        return false;
+    if (object.kind == VALUE_LIST)
+        *out = object.list->at[i];
+    else
+        *out = value_string(&in->heap, object.string->text + i, 1), root_push(in, *out);
+    return true;
+}
+
+/* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a reshape after it. */
+struct slicing {
+    struct attr attr[3]; /* begin, end, step */
+    bool keep[MAX_RANK];
+    struct shape result;
+    bool sliced;
+};
+
+static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
+    struct value v;
+    if (!e)
+        return true;
+    if (!eval_expr(in, s, e, &v))
+        return false;
+    if (v.kind != VALUE_INT)
+        return fail_at(in, E_WRONG_KIND, e->span, "a slice's bound must be a whole number, not %s",
+                       value_kind_words(v.kind));
+    *bound = v.i;
+    return true;
+}
+
+static bool slice_axis(struct interp *in, struct scope *s, const struct ast *item, struct node *x,
+                       int axis, struct slicing *sl) {
+    int64_t begin = INT64_MIN, end = INT64_MAX, step = 1;
+    sl->keep[axis] = item->kind == AST_SLICE;
+    if (item->kind == AST_SLICE) {
+        if (!slice_bound(in, s, item->kids[2], &step))
+            return false;
+        if (step == 0)
+            return fail_at(in, E_OUT_OF_RANGE, item->span, "a slice's step cannot be 0");
+        if (step < 0)
+            begin = INT64_MAX, end = INT64_MIN;
+        if (!slice_bound(in, s, item->kids[0], &begin) || !slice_bound(in, s, item->kids[1], &end))
+            return false;
+        sl->sliced |= item->kids[0] || item->kids[1] || step != 1;
+    } else {
+        struct value v;
+        struct dim d = x->shape.d[axis];
+        if (!eval_expr(in, s, item, &v))
+            return false;
+        if (v.kind != VALUE_INT)
+            return fail_at(in, E_WRONG_KIND, item->span,
+                           "an index must be a whole number, a slice or `new`, not %s",
+                           value_kind_words(v.kind));
+        if (dim_is_const(d) && (v.i >= d.k || v.i < -d.k))
+            return fail_at(in, E_OUT_OF_RANGE, item->span,
+                           "index %lld is outside of axis %d, which has %lld elements",
+                           (long long)v.i, axis, (long long)d.k);
+        begin = v.i;
+        end = v.i == -1 ? INT64_MAX : v.i + 1;
+        sl->sliced = true;
+    }
+    sl->attr[0].ints.v[axis] = begin, sl->attr[1].ints.v[axis] = end,
+    sl->attr[2].ints.v[axis] = step;
+    return true;
+}
+
+bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object,
+                  struct value *out) {
+    struct node *x;
+    struct slicing sl;
+    memset(&sl, 0, sizeof sl);
+    struct span at = e->kids[0]->span;
+    if (!to_node(in, object, at, -1, &x))
+        return false;
+    int rank = x->shape.rank, axis = 0, n_items = e->n_kids - 1, n_axes = 0, n_rest = 0;
+    for (int i = 1; i <= n_items; i++) {
+        n_axes += e->kids[i]->kind != AST_NEW && e->kids[i]->kind != AST_ELLIPSIS;
+        n_rest += e->kids[i]->kind == AST_ELLIPSIS;
+    }
+    if (n_axes > rank || n_rest > 1) {
+        struct diag *d = diag_error(in->o.diags, E_AXIS, at,
+                                    n_rest > 1 ? "`...` may stand once"
+                                               : "%d axes are indexed, but the tensor has %d",
+                                    n_axes, rank);
+        char text[SHAPE_TEXT];
+        diag_label(d, at, "%s%s", dtype_name(x->dtype),
+                   shape_print(text, sizeof text, in->o.symbols, &x->shape));
+        return interp_fail(in, d);
+    }
+    for (int k = 0; k < 3; k++) {
+        sl.attr[k].kind = ATTR_INTS, sl.attr[k].ints.n = rank;
+        for (int i = 0; i < rank; i++)
+            sl.attr[k].ints.v[i] = k == 0 ? INT64_MIN : k == 1 ? INT64_MAX : 1;
+    }
+    enum { NEW_AXIS = -1 };
+    int order[2 * MAX_RANK + 1], n_order = 0;
+    for (int i = 1; i <= n_items && n_order < 2 * MAX_RANK; i++) {
+        const struct ast *item = e->kids[i];
+        if (item->kind == AST_NEW)
+            order[n_order++] = NEW_AXIS;
+        else if (item->kind == AST_ELLIPSIS)
+            for (int k = 0; k < rank - n_axes; k++)
+                sl.keep[axis] = true, order[n_order++] = axis++;
+        else if (!slice_axis(in, s, item, x, axis, &sl))
+            return false;
+        else
+            order[n_order++] = axis++;
+    }
+    while (axis < rank)
+        sl.keep[axis] = true, order[n_order++] = axis++;
+    struct value v = V_TENSOR(x);
+    if (sl.sliced &&
+        !op_append(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
+        return false;
+    struct attr shape = {.kind = ATTR_SHAPE};
+    bool same = true;
+    for (int i = 0; i < n_order; i++) {
+        bool fresh = order[i] == NEW_AXIS;
+        same &= !fresh && sl.keep[order[i]];
+        if (!fresh && !sl.keep[order[i]])
+            continue;
+        if (shape.shape.rank == MAX_RANK)
+            return fail_at(in, E_SHAPE, e->span, "a tensor has at most %d axes", MAX_RANK);
+        if (fresh)
+            shape.shape.on_purpose |= 1u << shape.shape.rank;
+        shape.shape.d[shape.shape.rank++] = fresh ? dim_const(1) : v.node->shape.d[order[i]];
+    }
+    *out = v;
+    if (!same &&
+        !op_append(in, &in->o.ops->op[OP_reshape], "[]", &v.node, 1, &shape, &at, e->span, out))
+        return false;
+    return op_compute_known(in, out, e->span, object.kind == VALUE_ARRAY ? KNOWN_ARRAY : KNOWN_NOT);
+}
+
+bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
+    struct value object;
+    if (!eval_expr(in, s, e->kids[0], &object))
+        return false;
+    switch (object.kind) {
+    case VALUE_LIST:
+    case VALUE_STRING:
+    case VALUE_RECORD:
+        return index_host(in, s, e, object, out);
+    case VALUE_TENSOR:
+    case VALUE_ARRAY:
+        return index_tensor(in, s, e, object, out);
+    default:
+        return fail_at(in, E_WRONG_KIND, e->kids[0]->span, "%s cannot be indexed",
+                       value_kind_words(object.kind));
+    }
+}

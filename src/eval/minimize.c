@@ -1,0 +1,288 @@
+/* Training. The body of an optimizer definition says what happens to a variable w with gradient g; minimize
+ * evaluates it once for each variable, and what it assigns becomes the effects of the step. Also `state`, and `<-`
+ * outside of an optimizer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/interp.h"
+
+bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
+    struct value v;
+    struct node *initial;
+    if (!in->body || !in->body->step)
+        return fail_at(in, E_MISPLACED, stmt->span, "`state` belongs in the body of an optimizer");
+    struct variable *target = in->body->target;
+    if (!eval_expr(in, s, stmt->kids[0], &v) ||
+        !to_node(in, v, stmt->kids[0]->span, (int)target->dtype, &initial))
+        return false;
+    if (!shape_is_const(&initial->shape))
+        return fail_at(in, E_SHAPE, stmt->kids[0]->span, "a state needs known sizes");
+    struct variable *state = declare_variable(in, path_claim(in, path_join(in, stmt->text)), stmt->name_at,
+                         initial->dtype, &initial->shape, initial, false);
+    state->state = true;
+    scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
+    return true;
+}
+
+static struct variable *updated_variable(struct interp *in, struct scope *s,
+                                         const struct ast *stmt) {
+    if (in->body && in->body->step)
+        for (int i = in->body->updates.n - 1; i >= 0; i--)
+            if (in->body->updates.at[i].name == stmt->text)
+                return in->body->updates.at[i].variable;
+    const struct value *v = scope_find(s, stmt->text);
+    if (!v) {
+        report_unknown_name(in, s, stmt->text, stmt->name_at);
+        return NULL;
+    }
+    if (v->kind == VALUE_TENSOR && v->node->op->id == OP_variable)
+        return v->node->variable;
+    if (v->kind == VALUE_POISON) {
+        in->flow = FLOW_ERROR;
+        return NULL;
+    }
+    char text[128];
+    describe_value(in, *v, text, sizeof text);
+    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, stmt->name_at,
+                                "`<-` assigns to a variable, but `%s` is %s", stmt->text, text);
+    if (v->kind == VALUE_TENSOR)
+        diag_help(d, "only what `variable` declares keeps a value between runs");
+    else
+        diag_help(d, "a plain name is set with `=`");
+    interp_fail(in, d);
+    return NULL;
+}
+
+bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt) {
+    struct value v;
+    struct node *n;
+    struct span at = stmt->kids[0]->span;
+    struct variable *target = updated_variable(in, s, stmt);
+    if (!target)
+        return false;
+    if (in->body && in->body->instance)
+        return unsupported(in, stmt->span, "assigning to a variable inside a layer");
+    if (!eval_expr(in, s, stmt->kids[0], &v) || !to_node(in, v, at, (int)target->dtype, &n))
+        return false;
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
+    if (n->dtype != target->dtype)
+        return fail_at(in, E_DTYPE, at, "`%s` is %s, but the value is %s", stmt->text,
+                       dtype_name(target->dtype), dtype_name(n->dtype));
+    in->build.origin = interp_origin(in, stmt->span);
+    if (n->shape.rank == 0)
+        n = build_broadcast(&in->build, n, &target->shape);
+    bool fits = n->shape.rank == target->shape.rank;
+    for (int i = 0; fits && i < n->shape.rank; i++)
+        fits = dim_compare(in->o.symbols, n->shape.d[i], target->shape.d[i]) != DIM_DIFFER;
+    if (!fits)
+        return fail_at(in, E_SHAPE, at, "`%s` has shape %s, but the value has %s", stmt->text,
+                       shape_print(a, sizeof a, in->o.symbols, &target->shape),
+                       shape_print(b, sizeof b, in->o.symbols, &n->shape));
+    if (in->body && in->body->step) {
+        struct update u = {target, stmt->text, n, stmt->span};
+        array_push(&in->arena, &in->body->updates, u);
+        scope_set(&in->heap, s, stmt->text, V_TENSOR(n));
+        return true;
+    }
+    struct node *assign = build_2(&in->build, OP_assign, target->node, n);
+    if (!assign)
+        return interp_fail(in, NULL);
+    root_push(in, V_TENSOR(assign));
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct request r = {.kind = REQUEST_EVAL,
+                        .effects = &assign,
+                        .n_effects = 1,
+                        .words = "<-",
+                        .origin = in->build.origin};
+    if (in->o.host.run(in->o.host.context, &r))
+        return true;
+    return interp_fail(in, NULL);
+}
+
+/* The trainable variables that the loss reaches, in the order of their making. */
+static int reachable_variables(struct interp *in, struct arena *scratch, struct node *loss,
+                               struct variable ***out) {
+    graph_order(in->o.graph, scratch, &loss, 1, NULL, NULL);
+    uint32_t visit = in->o.graph->visit;
+    *out = arena_array(scratch, struct variable *, in->variables.n + 1);
+    int n = 0;
+    for (int i = 0; i < in->variables.n; i++) {
+        struct variable *v = in->variables.at[i];
+        if (v->trainable && v->node->visit == visit)
+            (*out)[n++] = v;
+    }
+    return n;
+}
+
+static int given_variables(struct interp *in, struct arena *scratch, const struct named_arg *arg,
+                           struct variable ***out) {
+    struct value list = arg->value;
+    if (list.kind != VALUE_LIST)
+        list = (struct value){.kind = VALUE_NONE};
+    *out = arena_array(scratch, struct variable *, list.kind == VALUE_LIST ? list.list->n + 1 : 1);
+    for (int i = 0; list.kind == VALUE_LIST && i < list.list->n; i++) {
+        struct value v = list.list->at[i];
+        if (v.kind != VALUE_TENSOR || v.node->op->id != OP_variable)
+            list.kind = VALUE_NONE;
+        else
+            (*out)[i] = v.node->variable;
+    }
+    if (list.kind == VALUE_LIST)
+        return list.list->n;
+    fail_at(in, E_WRONG_KIND, arg->at, "`variables` must be a list of variables, such as [W, b]");
+    return -1;
+}
+
+static bool report_no_gradient(struct interp *in, struct node *loss, struct variable *v,
+                               struct span at, bool asked) {
+    const struct node *cut = in->o.host.gradient_cut(in->o.host.context, loss, v->node);
+    const char *format = cut ? "no gradient reaches the variable `%s`"
+                             : "the loss does not depend on the variable `%s`";
+    struct diag *d = asked ? diag_error(in->o.diags, E_NO_GRADIENT, at, format, v->path)
+                           : diag_warning(in->o.diags, E_NO_GRADIENT, at, format, v->path);
+    if (cut && cut->origin)
+        diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
+                  cut->spelling ? cut->spelling : cut->op->name);
+    return asked ? interp_fail(in, d) : true;
+}
+
+struct node_collection {
+    struct arena *arena;
+    ARRAY(struct node *) list;
+};
+
+static bool update_one(struct interp *in, struct instance *optimizer, struct step_object *step,
+                       struct variable *v, struct node *g, struct span call,
+                       struct node_collection *assigns) {
+    const struct ast *params = optimizer->definition->tree->kids[1];
+    struct scope *s = scope_new(&in->heap, optimizer->settings);
+    struct value ignored;
+    root_push(in, V_OBJECT(VALUE_LIST, s));
+    scope_set(&in->heap, s, params->kids[0]->text, V_TENSOR(v->node));
+    scope_set(&in->heap, s, params->kids[1]->text, V_TENSOR(g));
+    struct body b = {.step = step, .target = v};
+    if (!run_body(in, &b, optimizer->definition, s, step->path, call, &ignored))
+        return false;
+    for (int i = 0; i < b.updates.n; i++) {
+        struct update *u = &b.updates.at[i];
+        bool last = true;
+        for (int k = i + 1; k < b.updates.n; k++)
+            last &= b.updates.at[k].variable != u->variable;
+        if (!last)
+            continue;
+        in->build.origin = interp_origin(in, u->at);
+        struct node *assign = build_2(&in->build, OP_assign, u->variable->node, u->value);
+        if (!assign)
+            return interp_fail(in, NULL);
+        root_push(in, V_TENSOR(assign));
+        array_push(assigns->arena, &assigns->list, assign);
+    }
+    return true;
+}
+
+static bool minimize_target(struct interp *in, struct args *a, struct node **loss,
+                            const struct named_arg **variables) {
+    char shape[SHAPE_TEXT];
+    *variables = NULL;
+    const struct arg *target = a->n ? &a->at[0] : NULL;
+    struct arg named;
+    for (int i = 0; i < a->n_named; i++) {
+        if (!strcmp(a->named[i].name, "variables"))
+            *variables = &a->named[i];
+        else if (!strcmp(a->named[i].name, "loss") && !target)
+            named = (struct arg){a->named[i].value, a->named[i].at}, target = &named;
+        else
+            return fail_at(in, E_UNKNOWN_ARGUMENT, a->named[i].name_at,
+                           "minimize takes no argument `%s`: minimize(loss, variables=[..])",
+                           a->named[i].name);
+    }
+    if (!target || a->n > 1)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call,
+                       "minimize takes a loss: minimize(loss, variables=[..])");
+    if (target->value.kind != VALUE_TENSOR)
+        return fail_at(in, E_WRONG_KIND, target->at, "minimize needs a loss, but this is %s",
+                       value_kind_words(target->value.kind));
+    *loss = target->value.node;
+    if ((*loss)->shape.rank == 0 && dtype_is_float((*loss)->dtype))
+        return true;
+    struct diag *d = diag_error(
+        in->o.diags, E_LOSS_SCALAR, target->at, "a loss must be one float, but this is %s%s",
+        dtype_name((*loss)->dtype),
+        (*loss)->shape.rank ? shape_print(shape, sizeof shape, in->o.symbols, &(*loss)->shape)
+                            : "");
+    if ((*loss)->shape.rank)
+        diag_help(d, "reduce it: mean(...) is the usual choice");
+    return interp_fail(in, d);
+}
+
+static struct node *build_check(struct interp *in, struct node *x, const struct origin *origin) {
+    in->build.origin = origin;
+    struct node *check = build_1(&in->build, OP_check_finite, x);
+    if (check)
+        root_push(in, V_TENSOR(check));
+    return check;
+}
+
+bool method_minimize(struct interp *in, const struct value *self, struct args *a,
+                     struct value *out) {
+    struct node *loss = NULL;
+    const struct named_arg *given;
+    struct variable **variables;
+    struct arena scratch = {0};
+    struct instance *optimizer = self->instance;
+    const struct ast *tree = optimizer->definition->tree;
+    if (tree->kids[1]->n_kids != 2)
+        return fail_at(in, E_MISPLACED, a->call, "an optimizer's second list must be (w, g)");
+    if (!minimize_target(in, a, &loss, &given))
+        return false;
+    struct step_object *step = heap_new(&in->heap, VALUE_STEP, sizeof *step);
+    *out = V_OBJECT(VALUE_STEP, step);
+    root_push(in, *out);
+    step->loss = loss;
+    step->path = path_join(in, "");
+    if (!*step->path)
+        step->path = tree->text;
+    step->provisional = true;
+    int n = given ? given_variables(in, &scratch, given, &variables)
+                  : reachable_variables(in, &scratch, loss, &variables);
+    bool ok = n > 0;
+    if (n == 0)
+        fail_at(in, E_NO_GRADIENT, a->call, "the loss depends on no trainable variable");
+    struct node **wrt = arena_array(&scratch, struct node *, n + 1),
+                **gradient = arena_array(&scratch, struct node *, n + 1);
+    for (int i = 0; i < n; i++)
+        wrt[i] = variables[i]->node;
+    if (ok)
+        in->o.host.gradients(in->o.host.context, loss, wrt, n, gradient);
+    struct node_collection assigns = {.arena = &scratch};
+    struct node_collection checks = {.arena = &scratch};
+    const struct origin *here = interp_origin(in, a->call);
+    for (int i = 0; ok && i < n; i++)
+        if (gradient[i])
+            root_push(in, V_TENSOR(gradient[i]));
+    if (ok)
+        array_push(&scratch, &checks.list, build_check(in, loss, here));
+    for (int i = 0; ok && i < n; i++) {
+        if (!gradient[i]) {
+            ok = report_no_gradient(in, loss, variables[i], given ? given->at : a->call,
+                                    given != NULL);
+            continue;
+        }
+        array_push(&scratch, &checks.list, build_check(in, gradient[i], here));
+        ok = update_one(in, optimizer, step, variables[i], gradient[i], a->call, &assigns);
+        step->n_variables++;
+    }
+    if (ok) {
+        step->n_effects = checks.list.n + assigns.list.n;
+        step->effects = malloc((size_t)step->n_effects * sizeof *step->effects);
+        if (!step->effects)
+            abort();
+        memcpy(step->effects, checks.list.at, (size_t)checks.list.n * sizeof *step->effects);
+        if (assigns.list.n)
+            memcpy(step->effects + checks.list.n, assigns.list.at,
+                   (size_t)assigns.list.n * sizeof *step->effects);
+    }
+    arena_free(&scratch);
+    return ok;
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Ten steps of the library's optimizers, and dropout with its mask fixed, against PyTorch's figures in tests/data/reference, which are lists
+# that a script can read: the figures and the program below make one script.
+set -eu
+nnrun=${NNRUN:-build/nnrun}
+data=$(dirname "$0")/../data/reference
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# optimizer NAME(0.1) on the loss sum(g w) + sum(w w) / 8, whose gradient is g + w / 4
+steps() {
+    cat "$data/$1.txt"
+    cat <<EOF
+placeholder g: $2[n]
+variable W: $2[6] = w
+loss l = sum(g * W) + sum(W * W) / 8
+optimizer step = $1(0.1).minimize(l)
+gradients_of_step = [g_1, g_2, g_3, g_4, g_5, g_6, g_7, g_8, g_9, g_10]
+expected = [w_1, w_2, w_3, w_4, w_5, w_6, w_7, w_8, w_9, w_10]
+placeholder want: $2[n]
+worst = max(abs(W - want))
+for i in range(10) {
+  step.run(g=gradients_of_step[i])
+  difference = worst.eval(want=expected[i])
+  assert(difference < $3, "step {i + 1} differs by {difference:g}")
+}
+print("ok")
+EOF
+}
+
+# y = dropout(x) is linear in x: with the mask of this draw divided out, PyTorch's figures must come back under PyTorch's mask.
+dropout() {
+    cat "$data/dropout.txt"
+    cat <<EOF
+placeholder input: $1[n]
+placeholder keep_prob: $1
+d = where(constant(mask, dtype=$1) > 0, input / keep_prob, 0)
+ours = dropout(input, keep_prob)
+kept, dropped = eval(ours, gradients(sum(ours * dy), input), input=x, keep_prob=0.75)
+for i in range(12) {
+  # an element is either x / keep_prob with gradient dy / keep_prob, or 0 with gradient 0
+  is_kept = kept[i] != 0
+  a = if is_kept { abs(kept[i] - x[i] / 0.75) } else { abs(dropped[i]) }
+  b = if is_kept { abs(dropped[i] - dy[i] / 0.75) } else { 0 }
+  assert(a < 1e-6 and b < 1e-6, "element {i}")
+  if mask[i] == 1 { assert(abs(y[i] - x[i] / 0.75) < 1e-6 and abs(dx[i] - dy[i] / 0.75) < 1e-6, "PyTorch's element {i}") }
+}
+print("ok")
+EOF
+}
+
+check() {
+    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1" >&2; exit 1; }
+    grep -qx ok "$work/out" || { echo "failed: $1" >&2; exit 1; }
+}
+
+for optimizer in adam momentum; do
+    steps $optimizer float64 1e-7 > "$work/script.nn"; check "$optimizer float64"
+    # in float32, 1 - 0.999 ** t keeps four digits at the first steps
+    steps $optimizer float 1e-5 > "$work/script.nn"; check "$optimizer float"
+done
+for dtype in float float64; do
+    dropout $dtype > "$work/script.nn"; check "dropout $dtype"
+done
