@@ -55,7 +55,8 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     i->variables = scope_new(&in->heap, NULL);
     bool library = in->in_library;
     in->in_library = d->library; /* defaults are the definition's own text */
-    bool ok = bind_params(in, d->tree->kids[0], i->settings, a, d->tree->text);
+    bool ok = bind_params(in, d->tree->kids[0], i->settings, a, d->tree->text) &&
+              bind_types(in, d->tree->kids[0], i->settings, a);
     in->in_library = library;
     if (!ok)
         return false;
@@ -162,6 +163,37 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct ast
     return true;
 }
 
+/* A type without brackets takes a number of the host as it is: `units: int`. */
+static bool bind_host_type(struct interp *in, const struct ast *param, struct value v,
+                           struct span at) {
+    enum dtype t;
+    if (!dtype_parse(param->kids[0]->text, &t))
+        return fail_at(in, E_DTYPE, param->kids[0]->name_at, "`%s` is no dtype",
+                       param->kids[0]->text);
+    bool fits = t == DTYPE_BOOL      ? v.kind == VALUE_BOOL
+                : dtype_is_float(t) ? value_is_number(v)
+                                     : v.kind == VALUE_INT;
+    return fits ? true
+                : fail_at(in, E_WRONG_KIND, at, "`%s` must be %s, but is %s", param->text,
+                          dtype_name(t), value_kind_words(v.kind));
+}
+
+bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a) {
+    for (int k = 0; k < params->n_kids; k++) {
+        const struct ast *param = params->kids[k], *type = param->kids[0];
+        if (!type)
+            continue;
+        struct value v = *scope_find_own(s, param->text);
+        struct span at = k < a->n ? a->at[k].at : a->call;
+        bool host = value_is_number(v) || v.kind == VALUE_BOOL;
+        if (host && !type->i ? !bind_host_type(in, param, v, at)
+                             : !bind_input_type(in, s, param, &v, at))
+            return false;
+        scope_set(&in->heap, s, param->text, v);
+    }
+    return true;
+}
+
 static bool check_result(struct interp *in, struct scope *s, const struct ast *type,
                          struct value *v, struct span at) {
     if (!type)
@@ -222,12 +254,7 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
     root_push(in, V_OBJECT(VALUE_INSTANCE, i));
     struct scope *s = scope_new(&in->heap, i->settings);
     root_push(in, V_OBJECT(VALUE_LIST, s));
-    bool ok = bind_params(in, inputs, s, a, d->tree->text);
-    for (int k = 0; ok && k < inputs->n_kids; k++) {
-        struct value v = *scope_find_own(s, inputs->kids[k]->text);
-        ok = bind_input_type(in, s, inputs->kids[k], &v, k < a->n ? a->at[k].at : a->call);
-        scope_set(&in->heap, s, inputs->kids[k]->text, v);
-    }
+    bool ok = bind_params(in, inputs, s, a, d->tree->text) && bind_types(in, inputs, s, a);
     i->provisional = false; /* its variables are named from here on */
     struct body b = {.instance = i};
     ok = ok && run_body(in, &b, d, s, i->path, a->call, out);

@@ -246,7 +246,8 @@ static bool host_binary(struct interp *in, const char *op, struct value a, struc
             return true;
         }
         if (!strcmp(op, "+")) {
-            *out = value_string(&in->heap, a.string->text, a.string->n + b.string->n);
+            *out = value_string(&in->heap, NULL, a.string->n + b.string->n);
+            memcpy(out->string->text, a.string->text, a.string->n);
             memcpy(out->string->text + a.string->n, b.string->text, b.string->n);
             root_push(in, *out);
             return true;

@@ -165,6 +165,8 @@ bool call_first(struct interp *in, struct scope *s, const struct ast *call, stru
 bool call_chain(struct interp *in, struct chain *c, struct args *a, struct value *out);
 
 /* define.c */
+/* Holds what bind_params bound against the parameters' types, and binds the names in them: `x: float[.., n]`. */
+bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a);
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out);
 bool apply_instance(struct interp *in, struct instance *i, struct args *a, struct value *out);
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out);

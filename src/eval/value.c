@@ -24,7 +24,7 @@ void *heap_new(struct heap *h, enum value_kind kind, size_t bytes) {
 
 struct value value_string(struct heap *h, const char *text, size_t n) {
     struct string *s = heap_new(h, VALUE_STRING, sizeof *s + n + 1);
-    if (n)
+    if (text && n)
         memcpy(s->text, text, n);
     s->n = n;
     return V_OBJECT(VALUE_STRING, s);

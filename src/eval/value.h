@@ -181,7 +181,7 @@ struct heap {
 
 /* Objects: memory for one of `bytes` bytes. Running out of memory ends the program with a line (exit 70). */
 void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
-struct value value_string(struct heap *h, const char *text, size_t n);
+struct value value_string(struct heap *h, const char *text, size_t n); /* text NULL: to be filled */
 struct value value_list(struct heap *h, int n);
 struct value value_record(struct heap *h);
 struct value value_array(struct heap *h, struct tensor *t); /* takes over the reference */

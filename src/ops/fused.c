@@ -26,7 +26,7 @@
 #include "ops/fused_loops.h"
 
 /* Elements a block, and the multiple that blocks of whole rows should be of: a vector of floats. */
-enum { BLOCK = 1024, BLOCK_QUANTUM = 16, MAX_OPERANDS = TREE_SIZE + 1,
+enum { BLOCK = 512, BLOCK_QUANTUM = 16, MAX_OPERANDS = TREE_SIZE + 1,
        MAX_VALUES = MAX_EW_INPUTS + MAX_EW_INSTRUCTIONS };
 
 /* How an input's block is had: in place; one element, for expressions only; from a buffer filled once a call; gathered for each
@@ -465,8 +465,10 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
         if (ch->input[v].way == REPEATED)
             gather(ch, &ch->input[v], c->in[v].data, ch->bytes[v], 0,
                    min_i64(ch->block, ch->count), pl.at[v]);
-    for (int64_t u = begin; u < end; u++) {
-        int64_t start = u * ch->block, n = min_i64(ch->block, ch->count - start);
+    /* without buffers, blocks are of no use */
+    int64_t at_once = ch->n_slots ? 1 : max_i64(end - begin, 1);
+    for (int64_t u = begin; u < end; u += at_once) {
+        int64_t start = u * ch->block, n = min_i64(at_once * ch->block, ch->count - start);
         for (int v = 0; v < n_in; v++)
             if (ch->input[v].way == GATHERED)
                 pl.at[v] = find_block(ch, &ch->input[v], c->in[v].data, ch->bytes[v], start, n,

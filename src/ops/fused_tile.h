@@ -29,6 +29,8 @@ static void TILE(run)(const struct tree *t, int64_t begin, int64_t end, char *co
         [TREE_load] = &&load,
         [TREE_load_scalar] = &&load_scalar,
         [TREE_store] = &&store,
+        [TREE_product] = &&product,
+        [TREE_product_scalar] = &&product_scalar,
         [TREE_muladd] = &&muladd,
         [TREE_muladd_scalar] = &&muladd_scalar,
         [TREE_mulsub] = &&mulsub,
@@ -58,6 +60,16 @@ static void TILE(run)(const struct tree *t, int64_t begin, int64_t end, char *co
     store:
         FOR_ACC ((TILE(loose) *)p)[k] = acc[k];
         NEXT;
+    product: {
+        const char *q = SECOND_LEAF;
+        FOR_ACC acc[k] = LOAD(p) * LOAD(q);
+        NEXT;
+    }
+    product_scalar: {
+        const V o = SPREAD(SECOND_LEAF);
+        FOR_ACC acc[k] = LOAD(p) * o;
+        NEXT;
+    }
     muladd: {
         const char *q = SECOND_LEAF;
         FOR_ACC acc[k] += LOAD(p) * LOAD(q);

@@ -18,15 +18,16 @@
 
 enum tree_code {
     TREE_end, TREE_load, TREE_load_scalar, TREE_store,
-    TREE_muladd, TREE_muladd_scalar, TREE_mulsub, TREE_mulsub_scalar,
+    TREE_product, TREE_product_scalar, TREE_muladd, TREE_muladd_scalar, TREE_mulsub,
+    TREE_mulsub_scalar,
 #define TREE1(id, op, expression) TREE_##id,
 #define TREE2(id, op, swapped, expression) TREE_##id, TREE_##id##_scalar,
 #include "ops/fused_tree.def"
 #undef TREE1
 #undef TREE2
 };
-/* Accumulators of a tile: half of the vector registers. */
-enum { N_VECTORS = VECTOR_BYTES == 64 ? 16 : 8 };
+/* Accumulators of a tile: more would not fit into the registers of SSE and AVX2; fewer leave the jumps in sight. */
+enum { N_VECTORS = 8 };
 
 /* How an op is done: with its first operand in the accumulator, or its second. 0: it cannot be. */
 struct form {
@@ -101,17 +102,15 @@ static void compile_value(struct compiler *c, int value) {
     c->held = NOTHING;
 }
 
-/* x * y of two leaves, not both scalars, so that it can be added to the accumulator at once. */
-static bool is_product(const struct compiler *c, int value) {
-    const struct ew_instruction *in = inner(c, value);
+/* x * y of two leaves, not both scalars: one operation computes it, or adds it to the accumulator. */
+static bool is_product(const struct compiler *c, const struct ew_instruction *in) {
     if (!in || in->op != OP_mul || inner(c, in->operand[0]) || inner(c, in->operand[1]))
         return false;
     int x = in->operand[0], y = in->operand[1];
     return !(x < c->p->n_in && c->scalar[x] && y < c->p->n_in && c->scalar[y]);
 }
 
-static void emit_product(struct compiler *c, int op, int value) {
-    const struct ew_instruction *in = inner(c, value);
+static void emit_product(struct compiler *c, int op, const struct ew_instruction *in) {
     int x = find_leaf(c, in->operand[0]), y = find_leaf(c, in->operand[1]);
     bool swap = c->t->scalar[x];
     emit(c, op + (c->t->scalar[x] || c->t->scalar[y]), swap ? y : x, swap ? x : y);
@@ -123,12 +122,14 @@ static void compile_instruction(struct compiler *c, const struct ew_instruction 
     if (f.unary) {
         compile_value(c, x);
         emit(c, f.direct, 0, 0);
-    } else if ((in->op == OP_add || in->op == OP_sub) && is_product(c, y)) {
+    } else if (is_product(c, in) && c->held != x) {
+        emit_product(c, TREE_product, in);
+    } else if ((in->op == OP_add || in->op == OP_sub) && is_product(c, inner(c, y))) {
         compile_value(c, x);
-        emit_product(c, in->op == OP_add ? TREE_muladd : TREE_mulsub, y);
-    } else if (in->op == OP_add && is_product(c, x)) {
+        emit_product(c, in->op == OP_add ? TREE_muladd : TREE_mulsub, inner(c, y));
+    } else if (in->op == OP_add && is_product(c, inner(c, x))) {
         compile_value(c, y);
-        emit_product(c, TREE_muladd, x);
+        emit_product(c, TREE_muladd, inner(c, x));
     } else if (!inner(c, y)) {
         compile_value(c, x);
         emit_operand(c, f.direct, y);
