@@ -1,4 +1,5 @@
-/* Arguments: evaluating those of a call, and binding them to the parameters of a function or definition. */
+/* Arguments: evaluating those of a call, and binding them to the parameters of a function or
+ * definition. */
 #include <string.h>
 
 #include "eval/interp.h"
@@ -75,6 +76,27 @@ static bool unknown_argument(struct interp *in, const struct ast *params, const 
     else
         help_signature(in, d, params, callee);
     return interp_fail(in, d);
+}
+
+static bool named_before(const struct ast *params, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (params->kids[i]->text == name)
+            return true;
+    return false;
+}
+
+bool check_params(struct interp *in, const struct ast *params, const struct ast *more) {
+    const struct ast *lists[] = {params, more};
+    for (int l = 0; l < 2 && lists[l]; l++)
+        for (int i = 0; i < lists[l]->n_kids; i++) {
+            const struct ast *p = lists[l]->kids[i];
+            if (!named_before(lists[l], i, p->text) &&
+                !(l == 1 && named_before(params, params->n_kids, p->text)))
+                continue;
+            return fail_at(in, E_DUPLICATE_NAME, p->name_at.source ? p->name_at : p->span,
+                           "two parameters are called `%s`", p->text);
+        }
+    return true;
 }
 
 bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,

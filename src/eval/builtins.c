@@ -33,7 +33,8 @@ static const struct {
 #undef METHOD
 };
 
-/* Rows of ops.def that are no functions of a script: leaves, effects, and what only passes write. */
+/* Rows of ops.def that are no functions of a script: leaves, effects, and what only passes write.
+ */
 static bool is_public(const struct op *op) {
     return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->id != OP_slice &&
            op->id != OP_slice_gradient;
@@ -70,7 +71,8 @@ bool builtin_method(struct interp *in, struct value self, const char *name, stru
     return false;
 }
 
-/* Arguments by position or name against a list of names; those not given stay NONE kind with at.source 0. */
+/* Arguments by position or name against a list of names; those not given stay NONE kind with
+ * at.source 0. */
 static bool take(struct interp *in, struct args *a, const char *callee, const char *const *names,
                  int n, struct arg *got) {
     memset(got, 0, (size_t)n * sizeof *got);
@@ -227,6 +229,31 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
                    value_kind_words(v.kind));
 }
 
+static bool check_scalar(struct interp *in, const struct node *y, struct span at) {
+    if (!y->shape.rank && dtype_is_float(y->dtype))
+        return true;
+    char text[SHAPE_TEXT];
+    struct diag *d =
+        diag_error(in->o.diags, E_LOSS_SCALAR, at, "gradients are of one float, but this is %s%s",
+                   dtype_name(y->dtype),
+                   y->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &y->shape) : "");
+    if (y->shape.rank)
+        diag_help(d, "reduce it: sum(...) or mean(...)");
+    return interp_fail(in, d);
+}
+
+static bool report_no_path(struct interp *in, struct node *y, struct node *x, int i, bool one,
+                           struct span at) {
+    const struct node *cut = in->o.host.gradient_cut(in->o.host.context, y, x);
+    const char *format = cut ? "no gradient reaches %s" : "the value does not depend on %s";
+    char which[48] = "this";
+    if (!one)
+        snprintf(which, sizeof which, "element %d of this list", i);
+    struct diag *d = diag_error(in->o.diags, E_NO_GRADIENT, at, format, which);
+    note_gradient_cut(d, cut);
+    return interp_fail(in, d);
+}
+
 bool builtin_gradients(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
     static const char *const names[] = {"y", "xs"};
@@ -238,46 +265,24 @@ bool builtin_gradients(struct interp *in, const struct value *self, struct args 
     if (!got[1].at.source)
         return fail_at(in, E_MISSING_ARGUMENT, a->call,
                        "gradients(y, [x, ..]) needs a list of tensors");
-    if (!to_node(in, got[0].value, got[0].at, -1, &y))
+    if (!to_node(in, got[0].value, got[0].at, -1, &y) || !check_scalar(in, y, got[0].at))
         return false;
-    if (y->shape.rank || !dtype_is_float(y->dtype)) {
-        char text[SHAPE_TEXT];
-        struct diag *d = diag_error(
-            in->o.diags, E_LOSS_SCALAR, got[0].at, "gradients are of one float, but this is %s%s",
-            dtype_name(y->dtype),
-            y->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &y->shape) : "");
-        if (y->shape.rank)
-            diag_help(d, "reduce it: sum(...) or mean(...)");
-        return interp_fail(in, d);
-    }
-    struct value single = got[1].value;
-    bool one = single.kind != VALUE_LIST;
-    int n = one ? 1 : single.list->n;
+    struct value xs = got[1].value;
+    bool one = xs.kind != VALUE_LIST, ok = true;
+    int n = one ? 1 : xs.list->n;
     struct arena scratch = {0};
     struct node **wrt = arena_array(&scratch, struct node *, n + 1),
                 **gradient = arena_array(&scratch, struct node *, n + 1);
-    bool ok = true;
     for (int i = 0; ok && i < n; i++)
-        ok = to_node(in, one ? single : single.list->at[i], got[1].at, -1, &wrt[i]);
+        ok = to_node(in, one ? xs : xs.list->at[i], got[1].at, -1, &wrt[i]);
     if (ok)
         in->o.host.gradients(in->o.host.context, y, wrt, n, gradient);
     *out = value_list(&in->heap, ok ? n : 0);
     root_push(in, *out);
     for (int i = 0; ok && i < n; i++) {
-        if (gradient[i])
+        ok = gradient[i] || report_no_path(in, y, wrt[i], i, one, got[1].at);
+        if (ok)
             out->list->at[i] = V_TENSOR(gradient[i]);
-        else {
-            const struct node *cut = in->o.host.gradient_cut(in->o.host.context, y, wrt[i]);
-            struct diag *d =
-                diag_error(in->o.diags, E_NO_GRADIENT, got[1].at,
-                           cut ? "no gradient reaches element %d of this list"
-                               : "the value does not depend on element %d of this list",
-                           i);
-            if (cut && cut->origin)
-                diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
-                          cut->spelling ? cut->spelling : cut->op->name);
-            ok = interp_fail(in, d);
-        }
     }
     if (ok && one)
         *out = out->list->at[0];
@@ -321,6 +326,7 @@ bool builtin_variables(struct interp *in, const struct value *self, struct args 
     (void)self;
     if (a->n || a->n_named)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "variables() takes no arguments");
+    interp_collect(in); /* what is listed must not depend on when the last collection was */
     *out = value_record(&in->heap);
     root_push(in, *out);
     for (int i = 0; i < in->variables.n; i++)
@@ -336,6 +342,7 @@ bool builtin_fingerprint(struct interp *in, const struct value *self, struct arg
     (void)self;
     if (a->n || a->n_named)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "fingerprint() takes no arguments");
+    interp_collect(in);
     for (int i = 0; i < in->variables.n; i++) {
         const struct variable *v = in->variables.at[i];
         h = hash_bytes(v->path, strlen(v->path), h);

@@ -54,7 +54,7 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
         const struct origin *inside = in->caller;
         in->caller = caller; /* a wrong argument is the caller's line */
         ok = bind_params(in, f->tree->kids[0], s, a, a->word) &&
-             bind_types(in, f->tree->kids[0], s, a);
+             bind_types(in, f->tree->kids[0], s, a, a->word);
         in->caller = inside;
         in->in_library = f->library;
         if (ok)

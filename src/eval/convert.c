@@ -1,5 +1,5 @@
-/* From values to nodes, dimensions and shapes: host numbers and lists become constants of the dtype around them, arrays become
- * constants that share their storage. */
+/* From values to nodes, dimensions and shapes: host numbers and lists become constants of the
+ * dtype around them, arrays become constants that share their storage. */
 #include <math.h>
 #include <string.h>
 

@@ -32,7 +32,7 @@ static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, st
 }
 
 static bool eval_type(struct interp *in, struct scope *s, const struct ast *type, enum dtype *dtype,
-               struct shape *shape) {
+                      struct shape *shape) {
     memset(shape, 0, sizeof *shape);
     if (!dtype_parse(type->text, dtype)) {
         static const char *const names[] = {"float", "float32", "float64", "int",
@@ -60,7 +60,7 @@ static bool eval_type(struct interp *in, struct scope *s, const struct ast *type
 }
 
 bool eval_placeholder(struct interp *in, struct scope *s, const struct ast *stmt,
-                             struct value *out) {
+                      struct value *out) {
     enum dtype dtype;
     struct shape shape;
     struct node *fallback = NULL;
@@ -92,9 +92,8 @@ bool eval_placeholder(struct interp *in, struct scope *s, const struct ast *stmt
     return true;
 }
 
-struct variable *declare_variable(struct interp *in, const char *path, struct span at,
-                                  enum dtype t, const struct shape *shape, struct node *initial,
-                                  bool trainable) {
+struct variable *declare_variable(struct interp *in, const char *path, struct span at, enum dtype t,
+                                  const struct shape *shape, struct node *initial, bool trainable) {
     struct variable *v = arena_new(&in->arena, struct variable);
     v->path = path;
     v->dtype = t, v->shape = *shape, v->initial = initial, v->trainable = trainable,
@@ -127,7 +126,8 @@ static bool variable_settings(struct interp *in, struct scope *s, const struct a
     return true;
 }
 
-/* The declared type, when there is one, must hold the initial value's; variables have sizes, not names. */
+/* The declared type, when there is one, must hold the initial value's; variables have sizes, not
+ * names. */
 static bool check_variable(struct interp *in, struct scope *s, const struct ast *stmt,
                            struct node *initial, bool typed, enum dtype t,
                            const struct shape *shape) {
@@ -177,8 +177,7 @@ static bool declare_once(struct interp *in, const struct ast *stmt) {
     return true;
 }
 
-bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt,
-                          struct value *out) {
+bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     enum dtype t = DTYPE_F32;
     struct shape shape;
     struct node *initial;
@@ -220,7 +219,9 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt,
 }
 
 bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt,
-                            struct value *out) {
+                     struct value *out) {
+    if (!check_params(in, stmt->kids[0], stmt->kids[1]))
+        return false;
     struct definition *d = heap_new(&in->heap, VALUE_DEFINITION, sizeof *d);
     d->tree = stmt, d->scope = s, d->library = in->in_library;
     *out = V_OBJECT(VALUE_DEFINITION, d);
@@ -229,9 +230,9 @@ bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt,
     return true;
 }
 
-/* loss NAME = expr, metric NAME = expr, optimizer NAME = expr: a binding with a role that is checked. */
-bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt,
-                      struct value *out) {
+/* loss NAME = expr, metric NAME = expr, optimizer NAME = expr: a binding with a role that is
+ * checked. */
+bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     const struct ast *name = stmt->kids[0], *expr = stmt->kids[1];
     prefix_push(in, name->text);
     bool ok = eval_expr(in, s, expr, out);
@@ -292,13 +293,12 @@ static bool parse_override(struct interp *in, const char *text, struct value lik
     }
 }
 
-bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt,
-                         struct value *out) {
+bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     if (!eval_expr(in, s, stmt->kids[0], out))
         return false;
     if (out->kind != VALUE_INT && out->kind != VALUE_FLOAT && out->kind != VALUE_BOOL &&
         out->kind != VALUE_STRING)
-        return fail_at(in, E_PARAM, stmt->kids[0]->span,
+        return fail_at(in, E_WRONG_KIND, stmt->kids[0]->span,
                        "a param's default must be a number, a bool or a string, not %s",
                        value_kind_words(out->kind));
     for (int i = 0; i < in->o.n_overrides; i++) {

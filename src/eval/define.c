@@ -1,5 +1,6 @@
-/* What definitions give. A layer definition with its settings is an instance; the variables that its body
- * declares belong to it, are made at the first application and found again by all later ones. */
+/* What definitions give. A layer definition with its settings is an instance; the variables that
+ * its body declares belong to it, are made at the first application and found again by all later
+ * ones. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ struct variable *body_find_variable(struct interp *in, const char *name) {
     return v ? v->node->variable : NULL;
 }
 
-/* Within a body the same call site is met again at each application: it stands for the same instance. */
+/* Within a body the same call site is met again at each application: it stands for the same
+ * instance. */
 static struct instance *find_child(struct body *b, const struct ast *site, int *occurrence) {
     *occurrence = 0;
     for (int i = 0; i < b->sites.n; i++)
@@ -56,7 +58,7 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     bool library = in->in_library;
     in->in_library = d->library; /* defaults are the definition's own text */
     bool ok = bind_params(in, d->tree->kids[0], i->settings, a, d->tree->text) &&
-              bind_types(in, d->tree->kids[0], i->settings, a);
+              bind_types(in, d->tree->kids[0], i->settings, a, d->tree->text);
     in->in_library = library;
     if (!ok)
         return false;
@@ -67,15 +69,22 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     return true;
 }
 
+/* A parameter with a type, and where an argument that does not fit is reported. */
+struct input {
+    const char *callee;
+    const struct ast *param;
+    struct span at;
+};
+
 /* The signature's own text: "x: float[batch, n]". */
-static void note_signature(struct interp *in, struct diag *d, const struct ast *param) {
-    const struct ast *type = param->kids[0];
-    diag_help(d, "the signature says %s: %.*s", param->text, (int)type->span.length,
-              source_text(in->o.sources, type->span));
+static void help_signature(struct interp *in, struct diag *d, const struct input *input) {
+    const struct ast *type = input->param->kids[0];
+    diag_help(d, "%s is declared with %s: %.*s", input->callee, input->param->text,
+              (int)type->span.length, source_text(in->o.sources, type->span));
 }
 
 static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, const struct node *n,
-                     int axis, struct span at, const struct ast *param) {
+                     int axis, const struct input *input) {
     struct dim have = n->shape.d[axis];
     if (e->kind == AST_DIM_ANY)
         return true;
@@ -95,44 +104,46 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
         return true;
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    struct diag *d = diag_error(
-        in->o.diags, E_SHAPE, at, "axis %d of `%s` must be %s, but is %s", axis, param->text,
-        dim_print(a, sizeof a, in->o.symbols, want), dim_print(b, sizeof b, in->o.symbols, have));
-    diag_label(d, at, "%s%s", dtype_name(n->dtype),
+    struct diag *d =
+        diag_error(in->o.diags, E_SHAPE, input->at, "axis %d of `%s` must be %s, but is %s", axis,
+                   input->param->text, dim_print(a, sizeof a, in->o.symbols, want),
+                   dim_print(b, sizeof b, in->o.symbols, have));
+    diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
                shape_print(a, sizeof a, in->o.symbols, &n->shape));
-    note_signature(in, d, param);
+    help_signature(in, d, input);
     return interp_fail(in, d);
 }
 
-static bool check_input_dtype(struct interp *in, const struct ast *param, enum dtype want,
-                              const struct node *n, struct span at) {
+static bool check_input_dtype(struct interp *in, const struct input *input, enum dtype want,
+                              const struct node *n) {
     if (n->dtype == want || (want == DTYPE_F32 && dtype_is_float(n->dtype)))
         return true;
-    struct diag *d = diag_error(in->o.diags, E_DTYPE, at, "`%s` must be %s, but is %s", param->text,
-                                dtype_name(want), dtype_name(n->dtype));
+    struct diag *d = diag_error(in->o.diags, E_DTYPE, input->at, "`%s` must be %s, but is %s",
+                                input->param->text, dtype_name(want), dtype_name(n->dtype));
     diag_help(d, "convert it: cast(x, %s)", dtype_name(want));
     return interp_fail(in, d);
 }
 
-static bool check_input_rank(struct interp *in, const struct ast *param, int fixed, bool open,
-                             const struct node *n, struct span at) {
+static bool check_input_rank(struct interp *in, const struct input *input, int fixed, bool open,
+                             const struct node *n) {
     char text[SHAPE_TEXT];
     if (open ? n->shape.rank >= fixed : n->shape.rank == fixed)
         return true;
-    struct diag *d = diag_error(in->o.diags, E_SHAPE, at, "`%s` must have %s%d ax%s, but has %d",
-                                param->text, open ? "at least " : "", fixed,
-                                fixed == 1 ? "is" : "es", n->shape.rank);
-    diag_label(d, at, "%s%s", dtype_name(n->dtype),
+    struct diag *d = diag_error(
+        in->o.diags, E_SHAPE, input->at, "`%s` must have %s%d ax%s, but has %d", input->param->text,
+        open ? "at least " : "", fixed, fixed == 1 ? "is" : "es", n->shape.rank);
+    diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
                n->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &n->shape)
                              : ", a scalar");
-    note_signature(in, d, param);
+    help_signature(in, d, input);
     return interp_fail(in, d);
 }
 
 /* `x: float[..., n]`: the value must fit, and the names in it are bound to its sizes. */
-static bool bind_input_type(struct interp *in, struct scope *s, const struct ast *param,
-                            struct value *v, struct span at) {
-    const struct ast *type = param->kids[0];
+static bool bind_input_type(struct interp *in, struct scope *s, const struct input *input,
+                            struct value *v) {
+    const struct ast *type = input->param->kids[0];
+    struct span at = input->at;
     enum dtype t;
     struct node *n;
     if (!type)
@@ -143,7 +154,7 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct ast
         return false;
     *v = V_TENSOR(n);
     root_push(in, *v);
-    if (!check_input_dtype(in, param, t, n, at))
+    if (!check_input_dtype(in, input, t, n))
         return false;
     if (!type->i)
         return true;
@@ -151,13 +162,13 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct ast
     for (int i = 0; i < type->n_kids; i++)
         if (type->kids[i]->kind == AST_DIM_REST)
             rest = i;
-    if (!check_input_rank(in, param, type->n_kids - (rest >= 0), rest >= 0, n, at))
+    if (!check_input_rank(in, input, type->n_kids - (rest >= 0), rest >= 0, n))
         return false;
     for (int i = 0; i < type->n_kids; i++) {
         if (i == rest)
             continue;
         int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
-        if (!bind_dim(in, s, type->kids[i], n, axis, at, param))
+        if (!bind_dim(in, s, type->kids[i], n, axis, input))
             return false;
     }
     return true;
@@ -170,32 +181,41 @@ static bool bind_host_type(struct interp *in, const struct ast *param, struct va
     if (!dtype_parse(param->kids[0]->text, &t))
         return fail_at(in, E_DTYPE, param->kids[0]->name_at, "`%s` is no dtype",
                        param->kids[0]->text);
-    bool fits = t == DTYPE_BOOL      ? v.kind == VALUE_BOOL
+    bool fits = t == DTYPE_BOOL     ? v.kind == VALUE_BOOL
                 : dtype_is_float(t) ? value_is_number(v)
-                                     : v.kind == VALUE_INT;
+                                    : v.kind == VALUE_INT;
     return fits ? true
                 : fail_at(in, E_WRONG_KIND, at, "`%s` must be %s, but is %s", param->text,
                           dtype_name(t), value_kind_words(v.kind));
 }
 
-bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a) {
+static struct span argument_span(const struct args *a, int k, const char *name) {
+    for (int i = 0; i < a->n_named; i++)
+        if (a->named[i].name == name)
+            return a->named[i].at;
+    return k < a->n ? a->at[k].at : a->call;
+}
+
+bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a,
+                const char *callee) {
     for (int k = 0; k < params->n_kids; k++) {
         const struct ast *param = params->kids[k], *type = param->kids[0];
         if (!type)
             continue;
         struct value v = *scope_find_own(s, param->text);
-        struct span at = k < a->n ? a->at[k].at : a->call;
+        struct span at = argument_span(a, k, param->text);
         bool host = value_is_number(v) || v.kind == VALUE_BOOL;
         if (host && !type->i ? !bind_host_type(in, param, v, at)
-                             : !bind_input_type(in, s, param, &v, at))
+                             : !bind_input_type(in, s, &(struct input){callee, param, at}, &v))
             return false;
         scope_set(&in->heap, s, param->text, v);
     }
     return true;
 }
 
-static bool check_result(struct interp *in, struct scope *s, const struct ast *type,
+static bool check_result(struct interp *in, struct scope *s, const struct definition *d,
                          struct value *v, struct span at) {
+    const struct ast *type = d->tree->kids[2];
     if (!type)
         return true;
     struct ast result = {.kind = AST_PARAM,
@@ -203,7 +223,7 @@ static bool check_result(struct interp *in, struct scope *s, const struct ast *t
                          .n_kids = 2,
                          .kids = (struct ast *[]){(struct ast *)type, NULL},
                          .span = at};
-    return bind_input_type(in, s, &result, v, at);
+    return bind_input_type(in, s, &(struct input){d->tree->text, &result, at}, v);
 }
 
 bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
@@ -254,19 +274,21 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
     root_push(in, V_OBJECT(VALUE_INSTANCE, i));
     struct scope *s = scope_new(&in->heap, i->settings);
     root_push(in, V_OBJECT(VALUE_LIST, s));
-    bool ok = bind_params(in, inputs, s, a, d->tree->text) && bind_types(in, inputs, s, a);
+    bool ok =
+        bind_params(in, inputs, s, a, d->tree->text) && bind_types(in, inputs, s, a, d->tree->text);
     i->provisional = false; /* its variables are named from here on */
     struct body b = {.instance = i};
     ok = ok && run_body(in, &b, d, s, i->path, a->call, out);
     if (ok && d->tree->kind == AST_LAYER_DEF)
-        ok = check_result(in, s, d->tree->kids[2], out, a->call);
+        ok = check_result(in, s, d, out, a->call);
     in->roots.n = n_roots;
     if (ok)
         root_push(in, *out);
     return ok;
 }
 
-/* NAME(settings) is an instance. A definition without settings may be applied at once: mse(prediction, target). */
+/* NAME(settings) is an instance. A definition without settings may be applied at once:
+ * mse(prediction, target). */
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out) {
     bool direct = d->tree->kids[0]->n_kids == 0 && a->n + a->n_named > 0 &&
                   d->tree->kind != AST_OPTIMIZER_DEF;

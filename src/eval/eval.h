@@ -1,8 +1,10 @@
-/* The evaluator: walks a script's syntax tree. Host values are computed at once; an operation on tensors appends a node. What the evaluator
- * cannot do itself (running a demand, differentiating) it asks of its host, which is the session.
+/* The evaluator: walks a script's syntax tree. Host values are computed at once; an operation on
+ * tensors appends a node. What the evaluator cannot do itself (running a demand, differentiating)
+ * it asks of its host, which is the session.
  *
- * After the first error the rest of the script is still walked, without running, printing or loading anything, so that later
- * independent errors are reported too; names that a broken statement should have defined are poisoned and silent. */
+ * After the first error the rest of the script is still walked, without running, printing or
+ * loading anything, so that later independent errors are reported too; names that a broken
+ * statement should have defined are poisoned and silent. */
 #ifndef NN_EVAL_EVAL_H
 #define NN_EVAL_EVAL_H
 
@@ -29,8 +31,8 @@ struct request {
     struct tensor **value; /* [n_fed] of the fed nodes' dtypes; shapes are checked by the host */
     int n_fed;
     bool training;
-    uint64_t
-        step; /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
+    /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
+    uint64_t step;
     const char *words;           /* "train_step.run", "accuracy.eval": for dumps and messages */
     const struct origin *origin; /* the demanding expression */
     struct tensor **result;      /* out: [n_fetch], one reference each */
@@ -38,7 +40,8 @@ struct request {
 
 struct host {
     void *context;
-    /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or interrupted). */
+    /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or
+     * interrupted). */
     bool (*run)(void *context, struct request *r);
     /* grad_build, with the NULL entries left to the caller to explain. */
     void (*gradients)(void *context, struct node *loss, struct node **wrt, int n,
@@ -77,8 +80,8 @@ struct interp_options {
 struct interp *interp_new(const struct interp_options *o);
 void interp_free(struct interp *in); /* releases tensors, values and data sets */
 
-/* Runs a SCRIPT. library: a file of the standard library (its definitions go into the scope below the user's). false: errors were reported or it was
- * interrupted. */
+/* Runs a SCRIPT. library: a file of the standard library (its definitions go into the scope below
+ * the user's). false: errors were reported or it was interrupted. */
 bool interp_run(struct interp *in, const struct ast *script, bool library);
 
 /* Runs one statement as the REPL does: an expression statement's value is echoed to `out`. */
@@ -91,7 +94,8 @@ struct node *interp_training_node(struct interp *in);
 int interp_n_variables(const struct interp *in);
 struct variable *interp_variable(const struct interp *in, int i);
 
-/* `param` declarations of a script, without running it, for `nnrun help` and for checking name=value. Lists into the arena. */
+/* `param` declarations of a script, without running it, for `nnrun help` and for checking
+ * name=value. Lists into the arena. */
 struct setting_info {
     const char *name, *default_text, *doc;
     struct span at;

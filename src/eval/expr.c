@@ -72,7 +72,8 @@ static bool eval_record(struct interp *in, struct scope *s, const struct ast *e,
     return true;
 }
 
-static bool eval_string_parts(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
+static bool eval_string_parts(struct interp *in, struct scope *s, const struct ast *e,
+                              struct value *out) {
     if (e->n_kids == 1 && e->kids[0]->kind == AST_TEXT) {
         *out = value_string(&in->heap, e->kids[0]->text, e->kids[0]->n_text);
         root_push(in, *out);
@@ -214,7 +215,7 @@ bool eval_expr_inside(struct interp *in, struct scope *s, const struct ast *e, s
     case AST_COMPOSE:
         return eval_compose(in, s, e, out);
     case AST_FN:
-        return make_function(in, s, e, FUNCTION_PLAIN, out);
+        return check_params(in, e->kids[0], NULL) && make_function(in, s, e, FUNCTION_PLAIN, out);
     case AST_IF:
         return eval_if(in, s, e, out);
     case AST_BLOCK:

@@ -1,4 +1,5 @@
-/* How data flows: `x |> f(a)`, `f >> g(a)`, and `_`, the hole that makes a function of a call or an operator. */
+/* How data flows: `x |> f(a)`, `f >> g(a)`, and `_`, the hole that makes a function of a call or
+ * an operator. */
 #include <string.h>
 
 #include "eval/interp.h"
@@ -92,8 +93,8 @@ bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct v
     return call_with_one(in, applied, x, left->span, right->span, right, out);
 }
 
-/* One element of a chain. f(a, b) of a function becomes the function that puts its argument first; a layer definition
- * becomes an instance, made once, here. */
+/* One element of a chain. f(a, b) of a function becomes the function that puts its argument first;
+ * a layer definition becomes an instance, made once, here. */
 static bool flow_element(struct interp *in, struct scope *s, const struct ast *e, const char *word,
                          struct value *out) {
     struct value f;

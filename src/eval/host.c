@@ -1,5 +1,5 @@
-/* Operators on what is known: arithmetic and comparison of host values are done here, at once; with a tensor among the operands
- * an operator appends a node (ops.c). */
+/* Operators on what is known: arithmetic and comparison of host values are done here, at once;
+ * with a tensor among the operands an operator appends a node (ops.c). */
 #include <math.h>
 #include <string.h>
 
@@ -31,10 +31,9 @@ bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth) 
         if (t->n_elements != 1) {
             char shape[SHAPE_TEXT];
             struct shape have = tensor_shape(t);
-            struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at,
-                                        "a condition must be one value, but this is %s%s",
-                                        dtype_name(t->dtype),
-                                        shape_print(shape, sizeof shape, in->o.symbols, &have));
+            struct diag *d = diag_error(
+                in->o.diags, E_WRONG_KIND, at, "a condition must be one value, but this is %s%s",
+                dtype_name(t->dtype), shape_print(shape, sizeof shape, in->o.symbols, &have));
             diag_help(d, "reduce it to one value: min(cast(x, int)) == 1 holds when all hold");
             tensor_unref(t);
             return interp_fail(in, d);

@@ -72,12 +72,14 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     return true;
 }
 
-/* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a reshape after it. */
+/* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a
+ * reshape after it. */
+enum { NEW_AXIS = -1 };
 struct slicing {
-    struct attr attr[3]; /* begin, end, step */
-    bool keep[MAX_RANK];
-    struct shape result;
-    bool sliced;
+    struct attr attr[3];              /* begin, end, step */
+    bool keep[MAX_RANK];              /* not indexed by a single number */
+    bool sliced;                      /* some axis is not taken whole */
+    int order[2 * MAX_RANK], n_order; /* of the result: axes of the tensor, or NEW_AXIS */
 };
 
 static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
@@ -129,72 +131,94 @@ static bool slice_axis(struct interp *in, struct scope *s, const struct ast *ite
     return true;
 }
 
-bool index_tensor(struct interp *in, struct scope *s, const struct ast *e, struct value object,
-                  struct value *out) {
-    struct node *x;
-    struct slicing sl;
-    memset(&sl, 0, sizeof sl);
-    struct span at = e->kids[0]->span;
-    if (!to_node(in, object, at, -1, &x))
-        return false;
-    int rank = x->shape.rank, axis = 0, n_items = e->n_kids - 1, n_axes = 0, n_rest = 0;
-    for (int i = 1; i <= n_items; i++) {
-        n_axes += e->kids[i]->kind != AST_NEW && e->kids[i]->kind != AST_ELLIPSIS;
+/* How the items of an index meet the axes of a tensor of this rank. */
+static bool check_items(struct interp *in, const struct ast *e, const struct node *x, int *n_axes) {
+    int n_rest = 0, n_fresh = 0;
+    *n_axes = 0;
+    for (int i = 1; i < e->n_kids; i++) {
+        n_fresh += e->kids[i]->kind == AST_NEW;
         n_rest += e->kids[i]->kind == AST_ELLIPSIS;
     }
-    if (n_axes > rank || n_rest > 1) {
-        struct diag *d = diag_error(in->o.diags, E_AXIS, at,
-                                    n_rest > 1 ? "`...` may stand once"
-                                               : "%d axes are indexed, but the tensor has %d",
-                                    n_axes, rank);
-        char text[SHAPE_TEXT];
-        diag_label(d, at, "%s%s", dtype_name(x->dtype),
-                   shape_print(text, sizeof text, in->o.symbols, &x->shape));
-        return interp_fail(in, d);
-    }
+    *n_axes = e->n_kids - 1 - n_fresh - n_rest;
+    if (n_fresh > MAX_RANK)
+        return fail_at(in, E_SHAPE, e->span, "a tensor has at most %d axes", MAX_RANK);
+    if (*n_axes <= x->shape.rank && n_rest <= 1)
+        return true;
+    struct span at = e->kids[0]->span;
+    char text[SHAPE_TEXT];
+    struct diag *d = n_rest > 1 ? diag_error(in->o.diags, E_AXIS, at, "`...` may stand once")
+                                : diag_error(in->o.diags, E_AXIS, at,
+                                             "%d axes are indexed, but the tensor has %d", *n_axes,
+                                             x->shape.rank);
+    diag_label(d, at, "%s%s", dtype_name(x->dtype),
+               shape_print(text, sizeof text, in->o.symbols, &x->shape));
+    return interp_fail(in, d);
+}
+
+/* Fills in the slice of every axis, and the order in which old and new axes make up the result. */
+static bool slice_items(struct interp *in, struct scope *s, const struct ast *e, struct node *x,
+                        struct slicing *sl) {
+    int rank = x->shape.rank, axis = 0, n_axes;
+    if (!check_items(in, e, x, &n_axes))
+        return false;
     for (int k = 0; k < 3; k++) {
-        sl.attr[k].kind = ATTR_INTS, sl.attr[k].ints.n = rank;
+        sl->attr[k].kind = ATTR_INTS, sl->attr[k].ints.n = rank;
         for (int i = 0; i < rank; i++)
-            sl.attr[k].ints.v[i] = k == 0 ? INT64_MIN : k == 1 ? INT64_MAX : 1;
+            sl->attr[k].ints.v[i] = k == 0 ? INT64_MIN : k == 1 ? INT64_MAX : 1;
     }
-    enum { NEW_AXIS = -1 };
-    int order[2 * MAX_RANK + 1], n_order = 0;
-    for (int i = 1; i <= n_items && n_order < 2 * MAX_RANK; i++) {
+    for (int i = 1; i < e->n_kids; i++) {
         const struct ast *item = e->kids[i];
-        if (item->kind == AST_NEW)
-            order[n_order++] = NEW_AXIS;
-        else if (item->kind == AST_ELLIPSIS)
+        if (item->kind == AST_NEW) {
+            sl->order[sl->n_order++] = NEW_AXIS;
+        } else if (item->kind == AST_ELLIPSIS) {
             for (int k = 0; k < rank - n_axes; k++)
-                sl.keep[axis] = true, order[n_order++] = axis++;
-        else if (!slice_axis(in, s, item, x, axis, &sl))
-            return false;
-        else
-            order[n_order++] = axis++;
+                sl->keep[axis] = true, sl->order[sl->n_order++] = axis++;
+        } else {
+            if (!slice_axis(in, s, item, x, axis, sl))
+                return false;
+            sl->order[sl->n_order++] = axis++;
+        }
     }
     while (axis < rank)
-        sl.keep[axis] = true, order[n_order++] = axis++;
-    struct value v = V_TENSOR(x);
-    if (sl.sliced &&
-        !op_append(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
-        return false;
+        sl->keep[axis] = true, sl->order[sl->n_order++] = axis++;
+    return true;
+}
+
+/* Drops the axes that were indexed by one number and adds the new ones. */
+static bool settle_axes(struct interp *in, const struct ast *e, const struct slicing *sl,
+                        struct node *sliced, struct value *out) {
     struct attr shape = {.kind = ATTR_SHAPE};
     bool same = true;
-    for (int i = 0; i < n_order; i++) {
-        bool fresh = order[i] == NEW_AXIS;
-        same &= !fresh && sl.keep[order[i]];
-        if (!fresh && !sl.keep[order[i]])
+    for (int i = 0; i < sl->n_order; i++) {
+        bool fresh = sl->order[i] == NEW_AXIS;
+        same &= !fresh && sl->keep[sl->order[i]];
+        if (!fresh && !sl->keep[sl->order[i]])
             continue;
         if (shape.shape.rank == MAX_RANK)
             return fail_at(in, E_SHAPE, e->span, "a tensor has at most %d axes", MAX_RANK);
         if (fresh)
             shape.shape.on_purpose |= 1u << shape.shape.rank;
-        shape.shape.d[shape.shape.rank++] = fresh ? dim_const(1) : v.node->shape.d[order[i]];
+        shape.shape.d[shape.shape.rank++] = fresh ? dim_const(1) : sliced->shape.d[sl->order[i]];
     }
-    *out = v;
-    if (!same &&
-        !op_append(in, &in->o.ops->op[OP_reshape], "[]", &v.node, 1, &shape, &at, e->span, out))
+    *out = V_TENSOR(sliced);
+    return same || op_append(in, &in->o.ops->op[OP_reshape], "[]", &sliced, 1, &shape,
+                             &e->kids[0]->span, e->span, out);
+}
+
+static bool index_tensor(struct interp *in, struct scope *s, const struct ast *e,
+                         struct value object, struct value *out) {
+    struct node *x;
+    struct slicing sl;
+    memset(&sl, 0, sizeof sl);
+    struct span at = e->kids[0]->span;
+    if (!to_node(in, object, at, -1, &x) || !slice_items(in, s, e, x, &sl))
         return false;
-    return op_compute_known(in, out, e->span, object.kind == VALUE_ARRAY ? KNOWN_ARRAY : KNOWN_NOT);
+    struct value v = V_TENSOR(x);
+    if (sl.sliced &&
+        !op_append(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
+        return false;
+    return settle_axes(in, e, &sl, v.node, out) &&
+           op_compute_known(in, out, e->span, object.kind == VALUE_ARRAY ? KNOWN_ARRAY : KNOWN_NOT);
 }
 
 bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {

@@ -1,5 +1,5 @@
-/* The evaluator as a whole: its scopes, origins, collection of what nothing reaches, and running a script statement by
- * statement. */
+/* The evaluator as a whole: its scopes, origins, collection of what nothing reaches, and running a
+ * script statement by statement. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,8 @@
 
 #include "eval/interp.h"
 
-/* A collection is due when this much was allocated since the last: a few batches of images, or many small values. */
+/* A collection is due when this much was allocated since the last: a few batches of images, or
+ * many small values. */
 enum { COLLECT_BYTES = 24 << 20, COLLECT_NODES = 20000 };
 
 const char *intern(struct interp *in, const char *text) { return intern_string(in->o.names, text); }
@@ -79,7 +80,7 @@ static void forget(void *context, struct node *n) {
         in->o.host.forget_node(in->o.host.context, n);
 }
 
-static void collect(struct interp *in) {
+void interp_collect(struct interp *in) {
     struct graph *g = in->o.graph;
     graph_unmark(g);
     object_mark(&in->heap, &in->library->o);
@@ -117,7 +118,7 @@ static void collect(struct interp *in) {
 void interp_collect_if_due(struct interp *in) {
     if (in->heap.since_bytes > COLLECT_BYTES ||
         in->o.graph->n_nodes > 2 * in->collect_at_bytes + COLLECT_NODES)
-        collect(in);
+        interp_collect(in);
 }
 
 bool interp_polled_stop(struct interp *in, struct span at) {
@@ -132,7 +133,8 @@ bool interp_polled_stop(struct interp *in, struct span at) {
     return true;
 }
 
-/* Calls of the script nest on the C stack: they may use what the system gives this thread, less a reserve. */
+/* Calls of the script nest on the C stack: they may use what the system gives this thread, less a
+ * reserve. */
 static const char *find_stack_limit(void) {
     enum { RESERVE_BYTES = 512 << 10, MOST_BYTES = 64 << 20, LEAST_BYTES = 1 << 20 };
     struct rlimit limit;

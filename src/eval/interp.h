@@ -10,8 +10,8 @@
  *   flow.c     |>  >>  _                 print.c    how values look
  *   interp.c   the whole: scopes, collection, running a script
  *
- * Every function that can meet an error gives false after reporting it; the caller only unwinds. `flow` says
- * whether it is an error that unwinds, or a break, continue or return on its way. */
+ * Every function that can meet an error gives false after reporting it; the caller only unwinds.
+ * `flow` says whether it is an error that unwinds, or a break, continue or return on its way. */
 #ifndef NN_EVAL_INTERP_H
 #define NN_EVAL_INTERP_H
 
@@ -25,7 +25,7 @@ enum { MAX_PATH = 512, MAX_ARGS = 24 };
 /* The body under way of a layer or an optimizer. */
 struct body {
     struct body *outer;
-    struct instance *instance;       /* NULL in an optimizer's */
+    struct instance *instance; /* NULL in an optimizer's */
     /* Met so far in this application: call sites of instances, names of variables. */
     ARRAY(const struct ast *) sites;
     ARRAY(const char *) declared;
@@ -99,6 +99,9 @@ struct builtin {
 struct origin *interp_origin(struct interp *in, struct span at);
 bool interp_fail(struct interp *in, struct diag *d); /* takes note of a reported error; false */
 void root_push(struct interp *in, struct value v);
+/* Frees values, nodes and variables that nothing can reach; called between statements, or where all
+ * that is under way is rooted. */
+void interp_collect(struct interp *in);
 void interp_collect_if_due(struct interp *in);
 bool fail_at(struct interp *in, enum diag_code code, struct span at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -140,9 +143,8 @@ bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt,
 bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
 bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
 /* A new variable under a path that was claimed for it. */
-struct variable *declare_variable(struct interp *in, const char *path, struct span at,
-                                  enum dtype t, const struct shape *shape, struct node *initial,
-                                  bool trainable);
+struct variable *declare_variable(struct interp *in, const char *path, struct span at, enum dtype t,
+                                  const struct shape *shape, struct node *initial, bool trainable);
 
 /* call.c, bind.c */
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a);
@@ -151,6 +153,8 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
 bool call_with_one(struct interp *in, struct value callee, struct value x, struct span at_x,
                    struct span at_callee, const struct ast *site, struct value *out);
 bool is_callable(struct value v);
+/* Reports a name that two parameters have; more: a second list, or NULL. */
+bool check_params(struct interp *in, const struct ast *params, const struct ast *more);
 /* Binds arguments to PARAMS in `into`; defaults are evaluated in `into`. */
 bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
                  const char *callee);
@@ -159,14 +163,17 @@ bool bind_params(struct interp *in, const struct ast *params, struct scope *into
 bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool eval_compose(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool has_hole(const struct ast *e);
-/* f(a, b) with x put before its arguments: what `x |> f(a, b)` means when f is a function or an op. */
+/* f(a, b) with x put before its arguments: what `x |> f(a, b)` means when f is a function or an
+ * op. */
 bool call_first(struct interp *in, struct scope *s, const struct ast *call, struct value f,
                 struct arg x, struct value *out);
 bool call_chain(struct interp *in, struct chain *c, struct args *a, struct value *out);
 
 /* define.c */
-/* Holds what bind_params bound against the parameters' types, and binds the names in them: `x: float[.., n]`. */
-bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a);
+/* Holds what bind_params bound against the parameters' types, and binds the names in them: the n
+ * of `x: float[.., n]`. */
+bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a,
+                const char *callee);
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out);
 bool apply_instance(struct interp *in, struct instance *i, struct args *a, struct value *out);
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out);
@@ -178,6 +185,8 @@ bool run_body(struct interp *in, struct body *b, struct definition *d, struct sc
 /* minimize.c */
 bool method_minimize(struct interp *in, const struct value *self, struct args *a,
                      struct value *out);
+/* Names the op that keeps a gradient from passing; cut may be NULL. */
+void note_gradient_cut(struct diag *d, const struct node *cut);
 bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt);
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt);
 
@@ -212,7 +221,8 @@ const char *path_join(struct interp *in, const char *own);
 const char *path_claim(struct interp *in, const char *wanted); /* unique: appends _2, _3.. */
 /* Before anything is named in a layer's body: its instance's own path becomes unique. */
 void path_claim_body(struct interp *in);
-/* A node that draws, under a path of its own (the same expression, inputs and settings give the same). */
+/* A node that draws, under a path of its own (the same expression, inputs and settings give the
+ * same). */
 struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
                           const struct attr *attr, const struct span *at);
 void name_value(struct interp *in, struct value v,

@@ -146,7 +146,9 @@ static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, 
     if (target.kind != VALUE_TENSOR) {
         char text[128];
         describe_value(in, target, text, sizeof text);
-        return fail_at(in, E_FEED, name_at, "only a tensor can be fed, but `%s` is %s", name, text);
+        return fail_at(in, E_FEED, name_at,
+                       "only a tensor of the graph can be fed, but `%s` is %s%s", name,
+                       target.kind == VALUE_ARRAY ? "a known array, " : "", text);
     }
     if (target.node->op->id == OP_constant)
         return fail_at(in, E_FEED, name_at, "`%s` is a constant: it cannot be fed", name);

@@ -1,6 +1,6 @@
-/* Training. The body of an optimizer definition says what happens to a variable w with gradient g; minimize
- * evaluates it once for each variable, and what it assigns becomes the effects of the step. Also `state`, and `<-`
- * outside of an optimizer. */
+/* Training. The body of an optimizer definition says what happens to a variable w with gradient g;
+ * minimize evaluates it once for each variable, and what it assigns becomes the effects of the
+ * step. Also `state`, and `<-` outside of an optimizer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
         return false;
     if (!shape_is_const(&initial->shape))
         return fail_at(in, E_SHAPE, stmt->kids[0]->span, "a state needs known sizes");
-    struct variable *state = declare_variable(in, path_claim(in, path_join(in, stmt->text)), stmt->name_at,
+    struct variable *state =
+        declare_variable(in, path_claim(in, path_join(in, stmt->text)), stmt->name_at,
                          initial->dtype, &initial->shape, initial, false);
     state->state = true;
     scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
@@ -134,6 +135,12 @@ static int given_variables(struct interp *in, struct arena *scratch, const struc
     return -1;
 }
 
+void note_gradient_cut(struct diag *d, const struct node *cut) {
+    if (cut && cut->origin)
+        diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
+                  cut->spelling ? cut->spelling : cut->op->name);
+}
+
 static bool report_no_gradient(struct interp *in, struct node *loss, struct variable *v,
                                struct span at, bool asked) {
     const struct node *cut = in->o.host.gradient_cut(in->o.host.context, loss, v->node);
@@ -141,9 +148,7 @@ static bool report_no_gradient(struct interp *in, struct node *loss, struct vari
                              : "the loss does not depend on the variable `%s`";
     struct diag *d = asked ? diag_error(in->o.diags, E_NO_GRADIENT, at, format, v->path)
                            : diag_warning(in->o.diags, E_NO_GRADIENT, at, format, v->path);
-    if (cut && cut->origin)
-        diag_note(d, cut->origin->span, "%s cannot be differentiated: it cuts the path",
-                  cut->spelling ? cut->spelling : cut->op->name);
+    note_gradient_cut(d, cut);
     return asked ? interp_fail(in, d) : true;
 }
 
@@ -216,6 +221,19 @@ static bool minimize_target(struct interp *in, struct args *a, struct node **los
     return interp_fail(in, d);
 }
 
+static void keep_effects(struct step_object *step, const struct node_collection *checks,
+                         const struct node_collection *assigns) {
+    int n_checks = checks->list.n, n_assigns = assigns->list.n;
+    step->effects = malloc((size_t)(n_checks + n_assigns) * sizeof *step->effects);
+    if (!step->effects)
+        abort();
+    for (int i = 0; i < n_checks; i++)
+        step->effects[i] = checks->list.at[i];
+    for (int i = 0; i < n_assigns; i++)
+        step->effects[n_checks + i] = assigns->list.at[i];
+    step->n_effects = n_checks + n_assigns;
+}
+
 static struct node *build_check(struct interp *in, struct node *x, const struct origin *origin) {
     in->build.origin = origin;
     struct node *check = build_1(&in->build, OP_check_finite, x);
@@ -224,14 +242,52 @@ static struct node *build_check(struct interp *in, struct node *x, const struct 
     return check;
 }
 
+/* Gradients, the checks of the loss and of each gradient, and each variable's update, in order. */
+static bool build_step(struct interp *in, struct instance *optimizer, struct step_object *step,
+                       struct variable *const *variables, int n, const struct named_arg *given,
+                       struct span call) {
+    struct arena scratch = {0};
+    struct node **wrt = arena_array(&scratch, struct node *, n),
+                **gradient = arena_array(&scratch, struct node *, n);
+    struct node_collection assigns = {.arena = &scratch}, checks = {.arena = &scratch};
+    const struct origin *here = interp_origin(in, call);
+    for (int i = 0; i < n; i++)
+        wrt[i] = variables[i]->node;
+    in->o.host.gradients(in->o.host.context, step->loss, wrt, n, gradient);
+    for (int i = 0; i < n; i++)
+        if (gradient[i])
+            root_push(in, V_TENSOR(gradient[i]));
+    array_push(&scratch, &checks.list, build_check(in, step->loss, here));
+    bool ok = true;
+    for (int i = 0; ok && i < n; i++) {
+        if (!gradient[i]) {
+            ok = report_no_gradient(in, step->loss, variables[i], given ? given->at : call,
+                                    given != NULL);
+            continue;
+        }
+        array_push(&scratch, &checks.list, build_check(in, gradient[i], here));
+        ok = update_one(in, optimizer, step, variables[i], gradient[i], call, &assigns);
+        step->n_variables++;
+    }
+    if (ok)
+        keep_effects(step, &checks, &assigns);
+    arena_free(&scratch);
+    return ok;
+}
+
 bool method_minimize(struct interp *in, const struct value *self, struct args *a,
                      struct value *out) {
     struct node *loss = NULL;
     const struct named_arg *given;
     struct variable **variables;
-    struct arena scratch = {0};
     struct instance *optimizer = self->instance;
     const struct ast *tree = optimizer->definition->tree;
+    if (tree->kind != AST_OPTIMIZER_DEF) {
+        struct diag *d =
+            diag_error(in->o.diags, E_WRONG_KIND, a->call,
+                       "an optimizer minimizes, but this is an instance of %s", tree->text);
+        return interp_fail(in, d);
+    }
     if (tree->kids[1]->n_kids != 2)
         return fail_at(in, E_MISPLACED, a->call, "an optimizer's second list must be (w, g)");
     if (!minimize_target(in, a, &loss, &given))
@@ -244,45 +300,13 @@ bool method_minimize(struct interp *in, const struct value *self, struct args *a
     if (!*step->path)
         step->path = tree->text;
     step->provisional = true;
+    struct arena scratch = {0};
     int n = given ? given_variables(in, &scratch, given, &variables)
                   : reachable_variables(in, &scratch, loss, &variables);
     bool ok = n > 0;
     if (n == 0)
         fail_at(in, E_NO_GRADIENT, a->call, "the loss depends on no trainable variable");
-    struct node **wrt = arena_array(&scratch, struct node *, n + 1),
-                **gradient = arena_array(&scratch, struct node *, n + 1);
-    for (int i = 0; i < n; i++)
-        wrt[i] = variables[i]->node;
-    if (ok)
-        in->o.host.gradients(in->o.host.context, loss, wrt, n, gradient);
-    struct node_collection assigns = {.arena = &scratch};
-    struct node_collection checks = {.arena = &scratch};
-    const struct origin *here = interp_origin(in, a->call);
-    for (int i = 0; ok && i < n; i++)
-        if (gradient[i])
-            root_push(in, V_TENSOR(gradient[i]));
-    if (ok)
-        array_push(&scratch, &checks.list, build_check(in, loss, here));
-    for (int i = 0; ok && i < n; i++) {
-        if (!gradient[i]) {
-            ok = report_no_gradient(in, loss, variables[i], given ? given->at : a->call,
-                                    given != NULL);
-            continue;
-        }
-        array_push(&scratch, &checks.list, build_check(in, gradient[i], here));
-        ok = update_one(in, optimizer, step, variables[i], gradient[i], a->call, &assigns);
-        step->n_variables++;
-    }
-    if (ok) {
-        step->n_effects = checks.list.n + assigns.list.n;
-        step->effects = malloc((size_t)step->n_effects * sizeof *step->effects);
-        if (!step->effects)
-            abort();
-        memcpy(step->effects, checks.list.at, (size_t)checks.list.n * sizeof *step->effects);
-        if (assigns.list.n)
-            memcpy(step->effects + checks.list.n, assigns.list.at,
-                   (size_t)assigns.list.n * sizeof *step->effects);
-    }
+    ok = ok && build_step(in, optimizer, step, variables, n, given, a->call);
     arena_free(&scratch);
     return ok;
 }

@@ -1,4 +1,5 @@
-/* Calls of ops: arguments become inputs and settings by the op's signature, operators become calls. */
+/* Calls of ops: arguments become inputs and settings by the op's signature, operators become
+ * calls. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,8 +131,8 @@ static bool bind_op(struct interp *in, const struct op *op, struct args *a, stru
     if (a->n > op->n_inputs + op->n_settings)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[op->n_inputs + op->n_settings].at,
                        "%s takes %d argument%s, but %d are given", op->name,
-                       op->n_inputs + op->n_settings,
-                       op->n_inputs + op->n_settings == 1 ? "" : "s", a->n);
+                       op->n_inputs + op->n_settings, op->n_inputs + op->n_settings == 1 ? "" : "s",
+                       a->n);
     for (int i = 0; i < a->n; i++) {
         if (i < op->n_inputs)
             b->input[i] = &a->at[i];
@@ -183,7 +184,8 @@ static bool is_whole(struct value v) {
 
 /* Where an op counts with the value, whole numbers of the host stay whole. */
 static bool is_index(const struct op *op, int i) {
-    return (op->id == OP_one_hot && i == 0) || (op->id == OP_sparse_softmax_cross_entropy && i == 1);
+    return (op->id == OP_one_hot && i == 0) ||
+           (op->id == OP_sparse_softmax_cross_entropy && i == 1);
 }
 
 /* Host values take the dtype of the tensors beside them; alone they are floats. */
@@ -289,7 +291,8 @@ bool call_op(struct interp *in, const struct op *op, struct args *a, struct valu
     bool ok = true;
     if (known == KNOWN_HOST)
         for (int i = 0; i < n_in && ok; i++)
-            ok = to_node(in, args[i]->value, at[i], DTYPE_F64, &inputs[i]);
+            ok = to_node(in, args[i]->value, at[i],
+                         op->input[i].type >= 0 ? op->input[i].type : DTYPE_F64, &inputs[i]);
     else
         ok = make_inputs(in, op, args, n_in, inputs);
     for (int i = 0; ok && i < op->n_settings; i++)

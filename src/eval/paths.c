@@ -1,7 +1,8 @@
-/* Names that last: the path of a variable, an instance or a draw is the path of bindings that reaches it, so
- * an unrelated line of a script changes none. A component is pushed while the right side of a binding, an
- * element of a list or a layer's body is evaluated. A path that is taken gets the next free number: W, W_2.
- * Nothing here depends on when garbage is collected: paths stay taken. */
+/* Names that last: the path of a variable, an instance or a draw is the path of bindings that
+ * reaches it, so an unrelated line of a script changes none. A component is pushed while the right
+ * side of a binding, an element of a list or a layer's body is evaluated. A path that is taken
+ * gets the next free number: W, W_2. Nothing here depends on when garbage is collected: paths stay
+ * taken. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,9 +173,9 @@ static uint64_t hash_content(struct interp *in, const struct op *op, struct node
     return h;
 }
 
-/* The expression that made a path's node, evaluated again with the same inputs and settings, gives that node;
- * with others (another layer's output in a loop) it draws under a path with their hash behind it. Another
- * expression takes the next number. */
+/* The expression that made a path's node, evaluated again with the same inputs and settings, gives
+ * that node; with others (another layer's output in a loop) it draws under a path with their hash
+ * behind it. Another expression takes the next number. */
 struct node *build_random(struct interp *in, const struct op *op, struct node **inputs, int n_in,
                           const struct attr *attr, const struct span *at) {
     path_claim_body(in);
@@ -199,8 +200,9 @@ struct node *build_random(struct interp *in, const struct op *op, struct node **
 
 /* ---- what a binding names */
 
-/* Only what was made by the binding's own right side takes its name: W = weight_variable([3]) names the
- * variable W, V = W leaves it. The longer path stays taken, because draws are named after it. */
+/* Only what was made by the binding's own right side takes its name: W = weight_variable([3])
+ * names the variable W, V = W leaves it. The longer path stays taken, because draws are named
+ * after it. */
 static void rename_variable(struct interp *in, struct variable *v, const char *path) {
     size_t n = strlen(path);
     if (v->path == path || strncmp(v->path, path, n) || v->path[n] != '/' ||

@@ -62,6 +62,63 @@ static void print_definition(FILE *out, const struct definition *d) {
             fprintf(out, "%s %s", words[i].word, d->tree->text);
 }
 
+/* The kinds that are more than a word. */
+static void print_object(struct interp *in, FILE *out, struct value v, bool nested) {
+    switch (v.kind) {
+    case VALUE_STRING:
+        if (nested)
+            fputc('"', out);
+        fwrite(v.string->text, 1, v.string->n, out);
+        if (nested)
+            fputc('"', out);
+        break;
+    case VALUE_LIST:
+        print_items(in, out, v.list->at, NULL, v.list->n, "[]");
+        break;
+    case VALUE_RECORD:
+        print_items(in, out, v.record->at, v.record->name, v.record->n, "{}");
+        break;
+    case VALUE_RANGE:
+        fprintf(out, "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")", v.range->first, v.range->end,
+                v.range->step);
+        break;
+    case VALUE_ARRAY:
+        tensor_print(v.array->tensor, out);
+        break;
+    case VALUE_FUNCTION: {
+        bool named = v.function->tree->text && v.function->form == FUNCTION_PLAIN;
+        fprintf(out, "fn %s", named ? v.function->tree->text : "(..)");
+        break;
+    }
+    case VALUE_DEFINITION:
+        print_definition(out, v.definition);
+        break;
+    case VALUE_INSTANCE:
+        fprintf(out, "%s %s", v.instance->definition->tree->text, v.instance->path);
+        break;
+    case VALUE_CHAIN:
+        for (int i = 0; i < v.chain->n; i++) {
+            if (i)
+                fputs(" >> ", out);
+            print_value(in, out, v.chain->at[i], true);
+        }
+        break;
+    case VALUE_METHOD:
+        fprintf(out, "method %s", v.method->builtin->name);
+        break;
+    case VALUE_STEP:
+        fprintf(out, "training step of %d variable%s", v.step->n_variables,
+                v.step->n_variables == 1 ? "" : "s");
+        break;
+    case VALUE_DATASET:
+        fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name,
+                v.dataset->dataset->length);
+        break;
+    default:
+        break;
+    }
+}
+
 void print_value(struct interp *in, FILE *out, struct value v, bool nested) {
     char text[SHAPE_TEXT];
     if (interp_stack_is_deep(in)) {
@@ -99,55 +156,8 @@ void print_value(struct interp *in, FILE *out, struct value v, bool nested) {
     case VALUE_TENSOR:
         print_node(in, out, v.node);
         break;
-    case VALUE_STRING:
-        if (nested)
-            fputc('"', out);
-        fwrite(v.string->text, 1, v.string->n, out);
-        if (nested)
-            fputc('"', out);
-        break;
-    case VALUE_LIST:
-        print_items(in, out, v.list->at, NULL, v.list->n, "[]");
-        break;
-    case VALUE_RECORD:
-        print_items(in, out, v.record->at, v.record->name, v.record->n, "{}");
-        break;
-    case VALUE_RANGE:
-        fprintf(out, "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")", v.range->first, v.range->end,
-                v.range->step);
-        break;
-    case VALUE_ARRAY:
-        tensor_print(v.array->tensor, out);
-        break;
-    case VALUE_FUNCTION:
-        fprintf(out, "fn %s",
-                v.function->tree->text && v.function->form == FUNCTION_PLAIN
-                    ? v.function->tree->text
-                    : "(..)");
-        break;
-    case VALUE_DEFINITION:
-        print_definition(out, v.definition);
-        break;
-    case VALUE_INSTANCE:
-        fprintf(out, "%s %s", v.instance->definition->tree->text, v.instance->path);
-        break;
-    case VALUE_CHAIN:
-        for (int i = 0; i < v.chain->n; i++) {
-            if (i)
-                fputs(" >> ", out);
-            print_value(in, out, v.chain->at[i], true);
-        }
-        break;
-    case VALUE_METHOD:
-        fprintf(out, "method %s", v.method->builtin->name);
-        break;
-    case VALUE_STEP:
-        fprintf(out, "training step of %d variable%s", v.step->n_variables,
-                v.step->n_variables == 1 ? "" : "s");
-        break;
-    case VALUE_DATASET:
-        fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name,
-                v.dataset->dataset->length);
+    default:
+        print_object(in, out, v, nested);
         break;
     }
 }

@@ -186,6 +186,8 @@ static bool sequence_length(struct interp *in, struct value v, struct span at, i
                                 value_kind_words(v.kind));
     if (v.kind == VALUE_INT)
         diag_help(d, "range(%lld) counts from 0", (long long)v.i);
+    if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
+        diag_help(d, "count through its first axis: for i in range(len(t)) { .. t[i] .. }");
     return interp_fail(in, d);
 }
 

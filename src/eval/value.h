@@ -1,8 +1,9 @@
 /* Values of the language, and the memory they live in.
  *
- * Small ones are held by value; the rest are objects on a heap of the interpreter, collected by mark and sweep. A collection happens
- * only between statements. What an expression under way has made so far is kept by the interpreter's root stack: whoever makes an object (or a
- * node) that must outlive the next statement pushes it there. */
+ * Small ones are held by value; the rest are objects on a heap of the interpreter, collected by
+ * mark and sweep. A collection happens only between statements. What an expression under way has
+ * made so far is kept by the interpreter's root stack: whoever makes an object (or a node) that
+ * must outlive the next statement pushes it there. */
 #ifndef NN_EVAL_VALUE_H
 #define NN_EVAL_VALUE_H
 
@@ -138,7 +139,8 @@ struct instance {
     bool provisional;        /* the path may still become that of the binding */
     bool claimed;            /* the path is its own: from the first variable or draw on */
     struct scope *variables; /* name in the body -> variable node */
-    /* Instances made in its body, so that later applications find them again: by call site and occurrence. */
+    /* Instances made in its body, so that later applications find them again: by call site and
+     * occurrence. */
     int n_children, cap_children;
     struct child {
         const struct ast *site;
@@ -179,7 +181,8 @@ struct heap {
 #define V_TENSOR(x)    ((struct value){.kind = VALUE_TENSOR, .node = (x)})
 #define V_OBJECT(k, x) ((struct value){.kind = (k), .object = (struct object *)(x)})
 
-/* Objects: memory for one of `bytes` bytes. Running out of memory ends the program with a line (exit 70). */
+/* Objects: memory for one of `bytes` bytes. Running out of memory ends the program with a line
+ * (exit 70). */
 void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
 struct value value_string(struct heap *h, const char *text, size_t n); /* text NULL: to be filled */
 struct value value_list(struct heap *h, int n);
@@ -194,7 +197,8 @@ void scope_set(struct heap *h, struct scope *s, const char *name, struct value v
 struct value *scope_find_own(struct scope *s, const char *name);
 struct value *scope_find(struct scope *s, const char *name); /* here or in a parent */
 
-/* Marking: each root with value_mark or object_mark, then heap_mark_insides once. Nodes are marked in the graph. */
+/* Marking: each root with value_mark or object_mark, then heap_mark_insides once. Nodes are marked
+ * in the graph. */
 void value_mark(struct heap *h, struct graph *g, struct value v);
 void object_mark(struct heap *h, struct object *o);
 void heap_mark_insides(struct heap *h, struct graph *g);

@@ -1,5 +1,6 @@
-/* Elementwise ops: the gradients and the loops that the rows of ops.def spell out, and the two elementwise ops whose operands differ
- * in dtype, where and cast. How the loops run over broadcast operands, and several in one pass, is fused.c. */
+/* Elementwise ops: the gradients and the loops that the rows of ops.def spell out, and the two
+ * elementwise ops whose operands differ in dtype, where and cast. How the loops run over
+ * broadcast operands, and several in one pass, is fused.c. */
 #include <stddef.h>
 
 #include "ops/ops.h"
@@ -15,8 +16,8 @@ static struct node *append(struct build *b, enum op_id id, struct node *const *i
     return build_op(b, id, inputs, n, NULL, NULL, NULL);
 }
 
-#define NONE NULL
-#define K(value) build_scalar(c->b, c->node->dtype, value)
+#define NONE       NULL
+#define K(value)   build_scalar(c->b, c->node->dtype, value)
 #define B(op, ...) append(c->b, OP_##op, (struct node *const[]){__VA_ARGS__})
 #define NAMES_OF_ROWS                                                                              \
     struct node *const g = c->dy, *const r = c->node, *const x = c->node->in[0];                   \
@@ -78,50 +79,50 @@ void cast_gradient(struct gradient_call *c) {
 #define YES(...) __VA_ARGS__
 #define NO(...)
 
-#define T float
-#define WIDE float
-#define TAG f32
+#define T      float
+#define WIDE   float
+#define TAG    f32
 #define IF_NUM YES
 #define IF_FLT YES
 #define IF_BIT NO
 #include "ops/elementwise_loops.h"
 
-#define T double
-#define WIDE double
-#define TAG f64
+#define T      double
+#define WIDE   double
+#define TAG    f64
 #define IF_NUM YES
 #define IF_FLT YES
 #define IF_BIT NO
 #include "ops/elementwise_loops.h"
 
-#define T int32_t
-#define WIDE int64_t
-#define TAG i32
+#define T      int32_t
+#define WIDE   int64_t
+#define TAG    i32
 #define IF_NUM YES
 #define IF_FLT NO
 #define IF_BIT NO
 #include "ops/elementwise_loops.h"
 
 __extension__ typedef __int128 wide_i64;
-#define T int64_t
-#define WIDE wide_i64
-#define TAG i64
+#define T      int64_t
+#define WIDE   wide_i64
+#define TAG    i64
 #define IF_NUM YES
 #define IF_FLT NO
 #define IF_BIT NO
 #include "ops/elementwise_loops.h"
 
-#define T uint8_t
-#define WIDE int
-#define TAG u8
+#define T      uint8_t
+#define WIDE   int
+#define TAG    u8
 #define IF_NUM YES
 #define IF_FLT NO
 #define IF_BIT NO
 #include "ops/elementwise_loops.h"
 
-#define T uint8_t
-#define WIDE int
-#define TAG b8
+#define T      uint8_t
+#define WIDE   int
+#define TAG    b8
 #define IF_NUM NO
 #define IF_FLT NO
 #define IF_BIT YES
@@ -140,7 +141,7 @@ static ew_loop_function *const *const loops_of[N_DTYPES] = {
         const T *x = in[1], *y = in[2];                                                            \
         INDEPENDENT                                                                                \
         for (int64_t i = 0; i < n; i++) {                                                          \
-            const T mask = (T)-(T)(condition[i] != 0);                                             \
+            const T mask = (T) - (T)(condition[i] != 0);                                           \
             r[i] = (T)((x[i] & mask) | (y[i] & (T)~mask));                                         \
         }                                                                                          \
     }
@@ -164,15 +165,17 @@ static ew_loop_function *find_where(enum dtype t) {
             r[i] = (To)(expression);                                                               \
         }                                                                                          \
     }
-/* Cut towards zero, held to the range of the whole numbers; NaN gives 0. `above` is the first float too large, and `below` the last
- * too small to be cut into the range, or its least number. */
+/* Cut towards zero, held to the range of the whole numbers; NaN gives 0. `above` is the first
+ * float too large, and `below` the last too small to be cut into the range, or its least number. */
 #define CUT(To, above, most, below, least)                                                         \
     (x >= (above) ? (most) : x > (below) ? (To)x : x == x ? (least) : (To)0)
 #define CASTS_OF_FLOAT(from, From)                                                                 \
     CAST(from, From, F32, float, x)                                                                \
     CAST(from, From, F64, double, x)                                                               \
-    CAST(from, From, I32, int32_t, CUT(int32_t, (From)0x1p31, INT32_MAX, (From)-0x1p31, INT32_MIN)) \
-    CAST(from, From, I64, int64_t, CUT(int64_t, (From)0x1p63, INT64_MAX, (From)-0x1p63, INT64_MIN)) \
+    CAST(from, From, I32, int32_t,                                                                 \
+         CUT(int32_t, (From)0x1p31, INT32_MAX, (From)-0x1p31, INT32_MIN))                          \
+    CAST(from, From, I64, int64_t,                                                                 \
+         CUT(int64_t, (From)0x1p63, INT64_MAX, (From)-0x1p63, INT64_MIN))                          \
     CAST(from, From, U8, uint8_t, CUT(uint8_t, (From)256, (uint8_t)255, (From)-1, (uint8_t)0))     \
     CAST(from, From, BOOL, uint8_t, x != 0)
 #define CASTS_OF_INTEGER(from, From)                                                               \

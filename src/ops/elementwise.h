@@ -1,11 +1,12 @@
-/* The loops of single elementwise ops, for the evaluator of chains (fused.c): one block in, one block out. */
+/* The loops of single elementwise ops, for the evaluator of chains (fused.c): one block in, one
+ * block out. */
 #ifndef NN_OPS_ELEMENTWISE_H
 #define NN_OPS_ELEMENTWISE_H
 
 #include "ops/ops.h"
 
-/* n elements of out from n of each operand. Operands are contiguous; out may be the very same as an operand whose elements have the
- * same size. */
+/* n elements of out from n of each operand. Operands are contiguous; out may be the very same as
+ * an operand whose elements have the same size. */
 typedef void ew_loop_function(int64_t n, void *out, const void *const *in);
 
 /* The loop of an instruction; NULL when its op does not have the dtype. */

@@ -1,7 +1,8 @@
 /* The loops of elementwise rows for one element type; included once a type by elementwise.c.
  *
- * T the element's C type, WIDE the type that the row's expression is computed in (wide enough that sums and products of
- * integers are defined, then cut), TAG as in math.h, IF_NUM, IF_FLT, IF_BIT: whether rows of the domain have this type. */
+ * T the element's C type, WIDE the type that the row's expression is computed in (wide enough
+ * that sums and products of integers are defined, then cut), TAG as in math.h, IF_NUM, IF_FLT,
+ * IF_BIT: whether rows of the domain have this type. */
 
 #define ZERO ((WIDE)0)
 #define ONE ((WIDE)1)

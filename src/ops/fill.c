@@ -1,4 +1,5 @@
-/* What makes or moves values without computing them: fill, assign, and the check that stops a run at a NaN or infinity. */
+/* What makes or moves values without computing them: fill, assign, and the check that stops a
+ * run at a NaN or infinity. */
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +41,6 @@ bool check_finite_shape(struct shape_call *c) {
 #endif
 
 #ifdef OPS_KERNELS
-
 
 enum { UNIT_BYTES = 65536, UNIT_ELEMENTS = 16384 };
 
@@ -119,8 +119,8 @@ static void assign_run(const struct kernel_call *c, int phase, int64_t begin, in
 
 const struct kernel KERNEL(assign_kernel) = {prepare_assign, assign_run};
 
-/* Each unit notes its first bad element in `shared`; the second phase reports the first of all, at any number of threads the
- * same. */
+/* Each unit notes its first bad element in `shared`; the second phase reports the first of all,
+ * at any number of threads the same. */
 static void prepare_check(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     (void)a;
     int64_t n = arg_count(&c->in[0]), units = ceil_div(n, UNIT_ELEMENTS);
@@ -156,8 +156,8 @@ static void check_run(const struct kernel_call *c, int phase, int64_t begin, int
     if (phase == 0) {
         for (int64_t u = begin; u < end; u++) {
             int64_t first = u * UNIT_ELEMENTS, length = min_i64(UNIT_ELEMENTS, n - first);
-            int64_t bad = single ? first_bad_f32(x + first, length)
-                                 : first_bad_f64(xd + first, length);
+            int64_t bad =
+                single ? first_bad_f32(x + first, length) : first_bad_f64(xd + first, length);
             found[u] = bad < 0 ? -1 : first + bad;
         }
         return;

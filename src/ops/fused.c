@@ -1,13 +1,17 @@
-/* Runs chains of elementwise ops: a program of ir/kernel.h over one shape, each memory operand read and written once.
+/* Runs chains of elementwise ops: a program of ir/kernel.h over one shape, each memory operand
+ * read and written once.
  *
- * Method: the elements are walked in blocks that stay in the first-level cache, a step at a time. Float arithmetic whose results
- * are used once is joined into expressions that keep them in registers (fused_tree.c); any other instruction is one vectorised loop
- * over the block (elementwise.c, fused.def). Once a plan, axes that no operand tells apart are merged, and block
- * buffers are shared between results whose lives do not overlap. Contiguous operands and results are used where they lie. A
- * row that repeats is laid out once a call; other broadcast operands are gathered block by block.
+ * Method: the elements are walked in blocks that stay in the first-level cache, a step at a
+ * time. Float arithmetic whose results are used once is joined into expressions that keep them
+ * in registers (fused_tree.c); any other instruction is one vectorised loop over the block
+ * (elementwise.c, fused.def). Once a plan, axes that no operand tells apart are merged, and
+ * block buffers are shared between results whose lives do not overlap. Contiguous operands and
+ * results are used where they lie. A row that repeats is laid out once a call; other broadcast
+ * operands are gathered block by block.
  *
- * A result may be stored over an operand of the program; when a later step still reads that operand, the block goes through a
- * buffer. Not for: reductions, or operands that are views with gaps. */
+ * A result may be stored over an operand of the program; when a later step still reads that
+ * operand, the block goes through a buffer. Not for: reductions, or operands that are views with
+ * gaps. */
 #include <assert.h>
 #include <string.h>
 
@@ -18,19 +22,23 @@
 #include "ops/elementwise.h"
 #include "ops/fused_tree.h"
 
-#define T float
+#define T   float
 #define TAG f32
 #include "ops/fused_loops.h"
-#define T double
+#define T   double
 #define TAG f64
 #include "ops/fused_loops.h"
 
 /* Elements a block, and the multiple that blocks of whole rows should be of: a vector of floats. */
-enum { BLOCK = 512, BLOCK_QUANTUM = 16, MAX_OPERANDS = TREE_SIZE + 1,
-       MAX_VALUES = MAX_EW_INPUTS + MAX_EW_INSTRUCTIONS };
+enum {
+    BLOCK = 512,
+    BLOCK_QUANTUM = 16,
+    MAX_OPERANDS = TREE_SIZE + 1,
+    MAX_VALUES = MAX_EW_INPUTS + MAX_EW_INSTRUCTIONS
+};
 
-/* How an input's block is had: in place; one element, for expressions only; from a buffer filled once a call; gathered for each
- * block. */
+/* How an input's block is had: in place; one element, for expressions only; from a buffer filled
+ * once a call; gathered for each block. */
 enum way { DIRECT, SCALAR, REPEATED, GATHERED };
 
 struct operand {
@@ -41,7 +49,7 @@ struct operand {
 struct step {
     ew_loop_function *loop; /* either */
     bool in_tree;           /* or; neither: computed within a later step */
-    struct tree *tree;      /* of this step and those that follow it in the same tree; NULL where it is under way */
+    struct tree *tree;      /* of this step and those after it in the tree; NULL for those */
     int n_operands;
     int operand[MAX_OPERANDS]; /* values */
     int result;
@@ -53,11 +61,11 @@ struct chain {
     int n_values, n_steps;
     struct operand input[MAX_EW_INPUTS];
     struct step step[MAX_EW_INSTRUCTIONS];
-    int bytes[MAX_VALUES];     /* of an element */
-    int first[MAX_VALUES];     /* step that makes it, -1 for inputs */
-    int last[MAX_VALUES];      /* last step that reads it */
-    int out[MAX_VALUES];       /* output that it is computed into, -1: none */
-    int slot[MAX_VALUES];      /* its buffer, -1: none */
+    int bytes[MAX_VALUES]; /* of an element */
+    int first[MAX_VALUES]; /* step that makes it, -1 for inputs */
+    int last[MAX_VALUES];  /* last step that reads it */
+    int out[MAX_VALUES];   /* output that it is computed into, -1: none */
+    int slot[MAX_VALUES];  /* its buffer, -1: none */
     int n_slots;
     size_t slot_bytes;
 };
@@ -97,9 +105,11 @@ static void absorb(const struct ew_program *p, const int *n_uses, bool *absorbed
 }
 
 static ew_loop_function *find_choice(enum op_id comparison, enum dtype t) {
-    static const struct { enum op_id comparison; ew_loop_function *loop[2]; } choices[] = {
-#define FUSED(id, comparison, expression)                                                          \
-    {OP_##comparison, {fused_##id##_f32, fused_##id##_f64}},
+    static const struct {
+        enum op_id comparison;
+        ew_loop_function *loop[2];
+    } choices[] = {
+#define FUSED(id, comparison, expression) {OP_##comparison, {fused_##id##_f32, fused_##id##_f64}},
 #include "ops/fused.def"
 #undef FUSED
     };
@@ -110,7 +120,8 @@ static ew_loop_function *find_choice(enum op_id comparison, enum dtype t) {
 }
 
 /* Joins the comparison that a where chooses by, if there is a loop for both. */
-static void join_comparison(const struct ew_program *p, struct chain *ch, const int *n_uses, int k) {
+static void join_comparison(const struct ew_program *p, struct chain *ch, const int *n_uses,
+                            int k) {
     const struct ew_instruction *in = &p->at[k];
     int j = in->operand[0] - p->n_in;
     if (in->op != OP_where || j < 0 || n_uses[in->operand[0]] != 1 ||
@@ -120,7 +131,9 @@ static void join_comparison(const struct ew_program *p, struct chain *ch, const 
     if (!loop)
         return;
     ch->step[k] = (struct step){
-        .loop = loop, .n_operands = 4, .result = p->n_in + k,
+        .loop = loop,
+        .n_operands = 4,
+        .result = p->n_in + k,
         .operand = {p->at[j].operand[0], p->at[j].operand[1], in->operand[1], in->operand[2]}};
     ch->step[j].loop = NULL;
 }
@@ -184,8 +197,8 @@ static void lay_out_scalars(const struct ew_program *p, struct chain *ch) {
             ch->input[p->out[o]].way = REPEATED;
 }
 
-/* Strides of every input along the program's axes; axes of size 1 are dropped and those that all inputs walk through as one are
- * merged. */
+/* Strides of every input along the program's axes; axes of size 1 are dropped and those that all
+ * inputs walk through as one are merged. */
 static void merge_axes(const struct kernel_call *c, struct chain *ch) {
     const struct ew_program *p = c->program;
     ch->n_steps = p->n_instructions;
@@ -270,10 +283,11 @@ static bool may_clash(const struct kernel_call *c, const struct chain *ch, int v
     return false;
 }
 
-/* Gives back the buffers of results that step k reads last. Only those with elements of `bytes` when `same`, only the others when not: an
- * operand of another element size must not share its buffer with the step's result. */
-static void release_slots(const struct kernel_call *c, struct chain *ch, int k, bool same, int bytes,
-                          int *free_slot, int *n_free) {
+/* Gives back the buffers of results that step k reads last. Only those with elements of `bytes`
+ * when `same`, only the others when not: an operand of another element size must not share its
+ * buffer with the step's result. */
+static void release_slots(const struct kernel_call *c, struct chain *ch, int k, bool same,
+                          int bytes, int *free_slot, int *n_free) {
     const struct step *s = &ch->step[k];
     for (int i = 0; i < s->n_operands; i++) {
         int o = s->operand[i];
@@ -285,7 +299,8 @@ static void release_slots(const struct kernel_call *c, struct chain *ch, int k, 
     }
 }
 
-/* Buffers: inputs that are laid out keep theirs, results give theirs back after the last step that reads them. */
+/* Buffers: inputs that are laid out keep theirs, results give theirs back after the last step
+ * that reads them. */
 static void assign_slots(const struct kernel_call *c, struct chain *ch) {
     int free_slot[MAX_VALUES], n_free = 0, bytes = 1;
     for (int v = 0; v < ch->n_values; v++)
@@ -307,7 +322,12 @@ static void assign_slots(const struct kernel_call *c, struct chain *ch) {
 
 static double instruction_cost(enum op_id op) {
     switch (op) {
-    case OP_exp: case OP_log: case OP_tanh: case OP_sigmoid: case OP_pow: case OP_mod:
+    case OP_exp:
+    case OP_log:
+    case OP_tanh:
+    case OP_sigmoid:
+    case OP_pow:
+    case OP_mod:
     case OP_floordiv:
         return 24;
     default:
@@ -404,7 +424,9 @@ struct places {
     char *at[MAX_VALUES];
     int64_t advance[MAX_VALUES];
     int n_copies;
-    struct { int value, out; } copy[MAX_EW_OUTPUTS]; /* stored after the block's last step */
+    struct {
+        int value, out;
+    } copy[MAX_EW_OUTPUTS]; /* stored after the block's last step */
 };
 
 static bool clashes(const struct kernel_call *c, const struct chain *ch, int v) {
@@ -463,12 +485,10 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
     place_values(c, ch, begin * ch->block, scratch, &pl);
     for (int v = 0; v < n_in; v++)
         if (ch->input[v].way == REPEATED)
-            gather(ch, &ch->input[v], c->in[v].data, ch->bytes[v], 0,
-                   min_i64(ch->block, ch->count), pl.at[v]);
-    /* without buffers, blocks are of no use */
-    int64_t at_once = ch->n_slots ? 1 : max_i64(end - begin, 1);
-    for (int64_t u = begin; u < end; u += at_once) {
-        int64_t start = u * ch->block, n = min_i64(at_once * ch->block, ch->count - start);
+            gather(ch, &ch->input[v], c->in[v].data, ch->bytes[v], 0, min_i64(ch->block, ch->count),
+                   pl.at[v]);
+    for (int64_t u = begin; u < end; u++) {
+        int64_t start = u * ch->block, n = min_i64(ch->block, ch->count - start);
         for (int v = 0; v < n_in; v++)
             if (ch->input[v].way == GATHERED)
                 pl.at[v] = find_block(ch, &ch->input[v], c->in[v].data, ch->bytes[v], start, n,

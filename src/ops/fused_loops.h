@@ -1,4 +1,5 @@
-/* The loops of fused.def for one float type T (TAG as in math.h); included once a type by fused.c. */
+/* The loops of fused.def for one float type T (TAG as in math.h); included once a type by
+ * fused.c. */
 
 #define FUSED(id, comparison, expression)                                                          \
     static void OPS_PASTE(fused_##id, TAG)(int64_t n, void *out, const void *const *in) {          \

@@ -1,11 +1,13 @@
-/* Runs a tree's code over elements [begin, end), a whole number of tiles; included once for each kind of tile by fused_tree.c.
+/* Runs a tree's code over elements [begin, end), a whole number of tiles; included once for each
+ * kind of tile by fused_tree.c.
  *
- * T element type, M the whole numbers of its size, LANES elements of a vector, N_ACC accumulators of a tile, TILE(name) a name
- * made for this kind, SQRT(x) of a vector. */
+ * T element type, M the whole numbers of its size, LANES elements of a vector, N_ACC
+ * accumulators of a tile, TILE(name) a name made for this kind, SQRT(x) of a vector. */
 
 typedef T TILE(vector) __attribute__((vector_size(LANES * sizeof(T))));
 typedef M TILE(mask) __attribute__((vector_size(LANES * sizeof(T))));
-typedef T TILE(loose) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef T TILE(loose)
+    __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 
 #define V TILE(vector)
 #define ZERO ((V){0})
@@ -13,8 +15,9 @@ typedef T TILE(loose) __attribute__((vector_size(LANES * sizeof(T)), aligned(siz
 #define LOAD(p) ((V)((const TILE(loose) *)(p))[k])
 /* Exact, also for -0 and NaN. */
 #define SPREAD(p) (*(const T *)(p) - ZERO)
-#define FOR_ACC UNROLL(16) for (int k = 0; k < N_ACC; k++)
-/* Each operation jumps to the next by itself: the processor learns the way through an expression. */
+#define FOR_ACC UNROLL_ACC for (int k = 0; k < N_ACC; k++)
+/* Each operation jumps to the next by itself: the processor learns the way through an
+ * expression. */
 #define NEXT                                                                                       \
     c++;                                                                                           \
     p = at[c->a] + (offset & moves[c->a]);                                                         \

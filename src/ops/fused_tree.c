@@ -1,8 +1,9 @@
 /* Compiles and runs expressions for an accumulator; see fused_tree.h.
  *
- * Method: of two operands that are expressions themselves, one is computed first and put aside into a stash (a tile in the
- * first-level cache); a value just stored is still in the accumulator; a product of two leaves that is added or subtracted becomes one multiply-add. An operation costs one indirect
- * jump for each tile of eight vectors. */
+ * Method: of two operands that are expressions themselves, one is computed first and put aside
+ * into a stash (a tile in the first-level cache); a value just stored is still in the
+ * accumulator; a product of two leaves that is added or subtracted becomes one multiply-add. An
+ * operation costs one indirect jump for each tile of eight vectors. */
 #include <assert.h>
 #include <string.h>
 
@@ -16,17 +17,32 @@
 #include <immintrin.h>
 #endif
 
+/* clang unrolls such loops unasked, and complains when told to. */
+#ifdef __clang__
+#define UNROLL_ACC
+#else
+#define UNROLL_ACC UNROLL(8)
+#endif
+
 enum tree_code {
-    TREE_end, TREE_load, TREE_load_scalar, TREE_store,
-    TREE_product, TREE_product_scalar, TREE_muladd, TREE_muladd_scalar, TREE_mulsub,
+    TREE_end,
+    TREE_load,
+    TREE_load_scalar,
+    TREE_store,
+    TREE_product,
+    TREE_product_scalar,
+    TREE_muladd,
+    TREE_muladd_scalar,
+    TREE_mulsub,
     TREE_mulsub_scalar,
-#define TREE1(id, op, expression) TREE_##id,
+#define TREE1(id, op, expression)          TREE_##id,
 #define TREE2(id, op, swapped, expression) TREE_##id, TREE_##id##_scalar,
 #include "ops/fused_tree.def"
 #undef TREE1
 #undef TREE2
 };
-/* Accumulators of a tile: more would not fit into the registers of SSE and AVX2; fewer leave the jumps in sight. */
+/* Accumulators of a tile: more would not fit into the registers of SSE and AVX2; fewer leave the
+ * jumps in sight. */
 enum { N_VECTORS = 8 };
 
 /* How an op is done: with its first operand in the accumulator, or its second. 0: it cannot be. */
@@ -35,14 +51,14 @@ struct form {
     uint8_t direct, swapped;
 };
 static const struct form forms[N_OPS + 1] = {
-#define TREE1(id, op, expression) [OP_##op] = {true, TREE_##id, 0},
+#define TREE1(id, op, expression)          [OP_##op] = {true, TREE_##id, 0},
 #define TREE2(id, op, swapped, expression) FORM_##op(id, swapped)
 #define FORM_NONE(id, swapped)
-#define FORM(op, id, swapped) [OP_##op] = {false, TREE_##id, TREE_##swapped},
-#define FORM_add(id, swapped) FORM(add, id, swapped)
-#define FORM_sub(id, swapped) FORM(sub, id, swapped)
-#define FORM_mul(id, swapped) FORM(mul, id, swapped)
-#define FORM_div(id, swapped) FORM(div, id, swapped)
+#define FORM(op, id, swapped)     [OP_##op] = {false, TREE_##id, TREE_##swapped},
+#define FORM_add(id, swapped)     FORM(add, id, swapped)
+#define FORM_sub(id, swapped)     FORM(sub, id, swapped)
+#define FORM_mul(id, swapped)     FORM(mul, id, swapped)
+#define FORM_div(id, swapped)     FORM(div, id, swapped)
 #define FORM_maximum(id, swapped) FORM(maximum, id, swapped)
 #define FORM_minimum(id, swapped) FORM(minimum, id, swapped)
 #include "ops/fused_tree.def"
@@ -102,7 +118,8 @@ static void compile_value(struct compiler *c, int value) {
     c->held = NOTHING;
 }
 
-/* x * y of two leaves, not both scalars: one operation computes it, or adds it to the accumulator. */
+/* x * y of two leaves, not both scalars: one operation computes it, or adds it to the
+ * accumulator. */
 static bool is_product(const struct compiler *c, const struct ew_instruction *in) {
     if (!in || in->op != OP_mul || inner(c, in->operand[0]) || inner(c, in->operand[1]))
         return false;
@@ -148,13 +165,14 @@ static void compile_instruction(struct compiler *c, const struct ew_instruction 
     }
 }
 
-bool KERNEL(tree_append)(struct tree *t, const struct ew_program *p, int root,
-                         const bool *absorbed, const bool *scalar) {
+bool KERNEL(tree_append)(struct tree *t, const struct ew_program *p, int root, const bool *absorbed,
+                         const bool *scalar) {
     struct compiler c = {t, p, absorbed, scalar, NOTHING, 0};
     const struct ew_instruction *in = &p->at[root];
     if (t->n_code && t->dtype != in->dtype)
         return false;
-    /* a load, a stash or a store besides each operation; a leaf more than operations, and the value */
+    /* a load, a stash or a store besides each operation; a leaf more than operations, and the
+     * value */
     if (t->n_code + 3 * TREE_SIZE > TREE_CODE ||
         t->n_leaves + TREE_SIZE + TREE_STASHES + 2 > TREE_LEAVES)
         return false;
@@ -193,42 +211,42 @@ static inline vector_f64 SQRT_f64(vector_f64 x) {
 #endif
 
 /* Whole tiles; then single vectors; then single elements. */
-#define T float
-#define M int32_t
-#define LANES (VECTOR_BYTES / (int)sizeof(T))
-#define N_ACC N_VECTORS
+#define T          float
+#define M          int32_t
+#define LANES      (VECTOR_BYTES / (int)sizeof(T))
+#define N_ACC      N_VECTORS
 #define TILE(name) tile_##name##_f32
-#define SQRT(x) ((V)SQRT_f32(x))
+#define SQRT(x)    ((V)SQRT_f32(x))
 #include "ops/fused_tile.h"
-#define LANES (VECTOR_BYTES / (int)sizeof(T))
-#define N_ACC 1
+#define LANES      (VECTOR_BYTES / (int)sizeof(T))
+#define N_ACC      1
 #define TILE(name) one_##name##_f32
-#define SQRT(x) ((V)SQRT_f32(x))
+#define SQRT(x)    ((V)SQRT_f32(x))
 #include "ops/fused_tile.h"
-#define LANES 1
-#define N_ACC 1
+#define LANES      1
+#define N_ACC      1
 #define TILE(name) element_##name##_f32
-#define SQRT(x) ((V){__builtin_sqrtf((x)[0])})
+#define SQRT(x)    ((V){__builtin_sqrtf((x)[0])})
 #include "ops/fused_tile.h"
 #undef T
 #undef M
 
-#define T double
-#define M int64_t
-#define LANES (VECTOR_BYTES / (int)sizeof(T))
-#define N_ACC N_VECTORS
+#define T          double
+#define M          int64_t
+#define LANES      (VECTOR_BYTES / (int)sizeof(T))
+#define N_ACC      N_VECTORS
 #define TILE(name) tile_##name##_f64
-#define SQRT(x) ((V)SQRT_f64(x))
+#define SQRT(x)    ((V)SQRT_f64(x))
 #include "ops/fused_tile.h"
-#define LANES (VECTOR_BYTES / (int)sizeof(T))
-#define N_ACC 1
+#define LANES      (VECTOR_BYTES / (int)sizeof(T))
+#define N_ACC      1
 #define TILE(name) one_##name##_f64
-#define SQRT(x) ((V)SQRT_f64(x))
+#define SQRT(x)    ((V)SQRT_f64(x))
 #include "ops/fused_tile.h"
-#define LANES 1
-#define N_ACC 1
+#define LANES      1
+#define N_ACC      1
 #define TILE(name) element_##name##_f64
-#define SQRT(x) ((V){__builtin_sqrt((x)[0])})
+#define SQRT(x)    ((V){__builtin_sqrt((x)[0])})
 #include "ops/fused_tile.h"
 #undef T
 #undef M

@@ -1,5 +1,5 @@
-/* Which instruction set's kernels are used: the best that this processor has, unless $NNRUN_ISA names a lesser one.
- * Compiled once. */
+/* Which instruction set's kernels are used: the best that this processor has, unless $NNRUN_ISA
+ * names a lesser one. Compiled once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,8 @@ static const struct kernel *const evaluators[N_ISAS] = {FOR_EACH_ISA(EVALUATOR)}
 
 static const char *const names[N_ISAS] = {"portable", "avx2", "avx512"};
 
-/* The features that gcc assumes for -march=x86-64-v3 and -v4 and that a compiler can be asked about. */
+/* The features that gcc assumes for -march=x86-64-v3 and -v4 and that a compiler can be asked
+ * about. */
 static enum isa processor_isa(void) {
 #ifdef __x86_64__
     __builtin_cpu_init();

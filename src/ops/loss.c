@@ -48,7 +48,8 @@ bool softmax_cross_entropy_shape(struct shape_call *c) {
         shape_mark(c, 0, -1);
         shape_mark(c, 1, -1);
         if (c->in[1].rank == rank - 1)
-            shape_help(c, "for labels that are class indices there is sparse_softmax_cross_entropy");
+            shape_help(c,
+                       "for labels that are class indices there is sparse_softmax_cross_entropy");
         return false;
     }
     c->out = c->in[0];
@@ -146,7 +147,8 @@ void sparse_softmax_cross_entropy_gradient(struct gradient_call *c) {
 
 enum { UNIT_ELEMENTS = 4096 };
 
-/* logits are [rows, n]; a unit is a few rows, whose exponentials are computed as one contiguous block. */
+/* logits are [rows, n]; a unit is a few rows, whose exponentials are computed as one contiguous
+ * block. */
 struct rows {
     int64_t rows, n, per_unit;
 };
@@ -184,10 +186,10 @@ static int64_t class_of(const struct kernel_call *c, int64_t row, int64_t n) {
     return 0;
 }
 
-#define T float
+#define T   float
 #define TAG f32
 #include "ops/loss_loops.h"
-#define T double
+#define T   double
 #define TAG f64
 #include "ops/loss_loops.h"
 

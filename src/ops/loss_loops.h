@@ -1,4 +1,5 @@
-/* The loops of cross-entropies for one float type T (TAG as in math.h); included once a type by loss.c. */
+/* The loops of cross-entropies for one float type T (TAG as in math.h); included once a type by
+ * loss.c. */
 
 #define NAME(f) OPS_PASTE(f, TAG)
 

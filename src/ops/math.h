@@ -1,9 +1,12 @@
-/* The library functions of the kernels, by type: KM(exp) inside a loop over floats is km_exp_f32.
+/* The library functions of the kernels, by type: KM(exp) inside a loop over floats is
+ * km_exp_f32.
  *
- * The float versions are branch-free, so that loops over them vectorise on every instruction set, and hold for all arguments:
- * NaN, infinities, denormals and overflow included. Errors in units of the last place, largest found over all floats: exp, log,
- * tanh, sigmoid and pow below 2. Their polynomials are minimax fits made for these intervals. The double versions are
- * the C library's. Integer division by zero gives 0, and INT_MIN / -1 wraps, because a script must not be able to trap.
+ * The float versions are branch-free, so that loops over them vectorise on every instruction
+ * set, and hold for all arguments: NaN, infinities, denormals and overflow included. Errors in
+ * units of the last place, largest found over all floats: exp, log, tanh, sigmoid and pow below
+ * 2. Their polynomials are minimax fits made for these intervals. The double versions are the C
+ * library's. Integer division by zero gives 0, and INT_MIN / -1 wraps, because a script must not
+ * be able to trap.
  *
  * Needs TAG (f32, f64, i32, i64, u8) where KM is used. */
 #ifndef NN_OPS_MATH_H
@@ -41,14 +44,16 @@ static inline double f64_of_bits(uint64_t u) {
     return x;
 }
 
-/* Adding 1.5 * 2^23 leaves the nearest whole number in the low bits. ln 2 is split so that n * LN2_HIGH is exact. */
+/* Adding 1.5 * 2^23 leaves the nearest whole number in the low bits. ln 2 is split so that n *
+ * LN2_HIGH is exact. */
 #define ROUND_F32 0x1.8p23f
 #define ROUND_F64 0x1.8p52
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
 
-/* x = n ln 2 + r. What r and 1 + r lose to rounding is added at the end. 2^n is multiplied in two halves, so that results below the normal
- * range are rounded once. Comparisons are written so that a NaN falls through them. */
+/* x = n ln 2 + r. What r and 1 + r lose to rounding is added at the end. 2^n is multiplied in
+ * two halves, so that results below the normal range are rounded once. Comparisons are written
+ * so that a NaN falls through them. */
 static inline float km_exp_f32(float x) {
     x = x < -104.0f ? -104.0f : x;
     x = x > 89.0f ? 89.0f : x;
@@ -148,9 +153,9 @@ static inline float km_pow_f32(float x, float y) {
     float half = 0.5f * y;
     int whole = __builtin_floorf(y) == y, odd = whole & (__builtin_floorf(half) != half);
     z = odd ? __builtin_copysignf(z, x) : z;
-    z = (x < 0.0f) & !whole & (a < INFINITY) ? NAN : z;
-    z = (a == 1.0f) & (__builtin_fabsf(y) == INFINITY) ? 1.0f : z;
-    return (x == 1.0f) | (y == 0.0f) ? 1.0f : z;
+    z = ((x < 0.0f) & !whole & (a < INFINITY)) ? NAN : z;
+    z = ((a == 1.0f) & (__builtin_fabsf(y) == INFINITY)) ? 1.0f : z;
+    return ((x == 1.0f) | (y == 0.0f)) ? 1.0f : z;
 }
 
 static inline float km_relu_f32(float x) { return x > 0.0f ? x : (x != x ? x : 0.0f); }
@@ -207,8 +212,10 @@ static inline uint8_t km_floordiv_u8(uint8_t x, uint8_t y) { return y ? x / y : 
 
 /* The NaN wins, if there is one. */
 #define KM_FLOAT_ORDER(T, tag)                                                                     \
-    static inline T km_max_##tag(T x, T y) { return (x > y) | (x != x) ? x : y; }                  \
-    static inline T km_min_##tag(T x, T y) { return (x < y) | (x != x) ? x : y; }
+    static inline T km_max_##tag(T x, T y) {                                                       \
+        return ((x > y) | (x != x)) ? x : y;                                                       \
+    }                                                                                              \
+    static inline T km_min_##tag(T x, T y) { return ((x < y) | (x != x)) ? x : y; }
 KM_FLOAT_ORDER(float, f32)
 KM_FLOAT_ORDER(double, f64)
 #undef KM_FLOAT_ORDER

@@ -1,8 +1,10 @@
-/* Ops that move elements without computing: rules and gradients. The kernels are in movement_copy.c.
+/* Ops that move elements without computing: rules and gradients. The kernels are in
+ * movement_copy.c.
  *
- * A slice's begin and end are kept as the script wrote them while the size is not known. As soon as it is, they become what they
- * mean: begin and end in 0..size, but end INT64_MIN ("through the first element") for a negative step that runs to the
- * front; that form stands for itself when the rule sees it again. */
+ * A slice's begin and end are kept as the script wrote them while the size is not known. As soon
+ * as it is, they become what they mean: begin and end in 0..size, but end INT64_MIN ("through
+ * the first element") for a negative step that runs to the front; that form stands for itself
+ * when the rule sees it again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,14 +71,16 @@ static bool refuse_reshape(struct shape_call *c, const struct shape *to, bool op
     return false;
 }
 
-/* The size that the open axis must have: count(in) / the others. A new `?` when only a run can tell. */
+/* The size that the open axis must have: count(in) / the others. A new `?` when only a run can
+ * tell. */
 static bool fill_open(struct shape_call *c, const struct shape *to, int open) {
     struct shape others = *to;
     struct dim have, known;
     others.d[open] = dim_const(1);
     bool countable = shape_count(&c->in[0], &have) && shape_count(&others, &known);
     if (countable && dim_is_const(known) && known.k == 0) {
-        shape_refuse(c, E_RESHAPE, "%s: the size for -1 is anybody's guess: the others make 0 elements",
+        shape_refuse(c, E_RESHAPE,
+                     "%s: the size for -1 is anybody's guess: the others make 0 elements",
                      c->spelling);
         shape_mark(c, 0, -1);
         return false;
@@ -248,8 +252,8 @@ bool concat_shape(struct shape_call *c) {
     return true;
 }
 
-/* The part of dy that belongs to input i, as a slice: counted from the front while the sizes there are numbers, else from
- * the back. false when neither is known. */
+/* The part of dy that belongs to input i, as a slice: counted from the front while the sizes
+ * there are numbers, else from the back. false when neither is known. */
 static bool part_bounds(const struct node *n, int axis, int part, int64_t *begin, int64_t *end) {
     int64_t before = 0, after = 0;
     bool front = true, back = true;
@@ -324,7 +328,8 @@ void concat_gradient(struct gradient_call *c) {
 
 /* ---- slice */
 
-/* Settles one axis of a known size, as Python's slice.indices does; gives how many elements it has. */
+/* Settles one axis of a known size, as Python's slice.indices does; gives how many elements it
+ * has. */
 static int64_t settle_slice(int64_t size, int64_t step, int64_t *begin, int64_t *end) {
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
     int64_t *bound[2] = {begin, end};
@@ -359,7 +364,8 @@ static struct dim open_slice(struct shape_call *c, struct dim size, int64_t begi
     return one_from_front || one_from_back ? dim_const(1) : dim_fresh(c->symbols);
 }
 
-/* Settles begin, end and step, which are attr[0..2], for a tensor of shape `of`; the slice's shape in `out`. */
+/* Settles begin, end and step, which are attr[0..2], for a tensor of shape `of`; the slice's
+ * shape in `out`. */
 static bool slice_of(struct shape_call *c, const struct shape *of, struct attr *attr,
                      struct shape *out) {
     for (int i = 0; i < 3; i++)
@@ -406,8 +412,8 @@ bool slice_gradient_shape(struct shape_call *c) {
 
 void slice_gradient(struct gradient_call *c) {
     const struct node *n = c->node;
-    struct attr attr[4] = {{.kind = ATTR_SHAPE, .shape = n->in[0]->shape},
-                           n->attr[0], n->attr[1], n->attr[2]};
+    struct attr attr[4] = {
+        {.kind = ATTR_SHAPE, .shape = n->in[0]->shape}, n->attr[0], n->attr[1], n->attr[2]};
     if (c->need[0])
         c->dx[0] = build_op(c->b, OP_slice_gradient, &c->dy, 1, attr, NULL, NULL);
 }

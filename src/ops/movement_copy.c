@@ -1,9 +1,10 @@
-/* Kernels of movement.c: transpose, broadcast_to, slice and slice_gradient are one copy between strided views; concat and one_hot are
- * their own.
+/* Kernels of movement.c: transpose, broadcast_to, slice and slice_gradient are one copy between
+ * strided views; concat and one_hot are their own.
  *
- * Method of the strided copy: axes of size 1 are dropped, axes that both sides walk as one are merged. Then either rows along the innermost
- * axis are copied (a block of memory, one value repeated, or a stride), or, when the source is contiguous along another
- * axis than the destination, square tiles are turned so that both sides use whole cache lines. */
+ * Method of the strided copy: axes of size 1 are dropped, axes that both sides walk as one are
+ * merged. Then either rows along the innermost axis are copied (a block of memory, one value
+ * repeated, or a stride), or, when the source is contiguous along another axis than the
+ * destination, square tiles are turned so that both sides use whole cache lines. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -22,7 +23,7 @@ struct copy {
     int64_t from_start, to_start; /* element of index 0 */
     int bytes;
     int64_t n_elements;
-    bool tiles;           /* the last two axes are turned */
+    bool tiles;                        /* the last two axes are turned */
     int64_t n_rows, per_unit, per_row; /* rows a unit, or units a row */
     int64_t tiles_down, tiles_across;
 };

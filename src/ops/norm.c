@@ -1,7 +1,9 @@
-/* softmax and log_softmax along any axis. The largest element is subtracted first, so that nothing overflows.
+/* softmax and log_softmax along any axis. The largest element is subtracted first, so that
+ * nothing overflows.
  *
- * Method: rows along the last axis are treated a few at a time, so that the exponentials are one long vectorised loop also when rows
- * are short; along another axis, WIDTH neighbouring columns at a time. */
+ * Method: rows along the last axis are treated a few at a time, so that the exponentials are one
+ * long vectorised loop also when rows are short; along another axis, WIDTH neighbouring columns
+ * at a time. */
 #include "ops/ops.h"
 
 #ifdef OPS_RULES
@@ -53,10 +55,10 @@ struct lines {
     bool is_log;
 };
 
-#define T float
+#define T   float
 #define TAG f32
 #include "ops/norm_loops.h"
-#define T double
+#define T   double
 #define TAG f64
 #include "ops/norm_loops.h"
 
@@ -75,8 +77,8 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
     work_set(w, is_log ? "log_softmax" : "softmax",
              n ? ceil_div(g->outer, g->rows) * g->columns : 0,
              (double)n * (double)(2 * dtype_bytes(x->dtype) + 16));
-    w->scratch_bytes = round_64((size_t)(g->inner == 1 ? g->rows * g->n : 3 * WIDTH) *
-                                dtype_bytes(x->dtype));
+    w->scratch_bytes =
+        round_64((size_t)(g->inner == 1 ? g->rows * g->n : 3 * WIDTH) * dtype_bytes(x->dtype));
 }
 
 static void prepare_softmax(struct kernel_call *c, struct kernel_work *w, struct arena *a) {

@@ -28,7 +28,8 @@ static void NAME(rows)(const T *x, T *y, int64_t n_rows, int64_t n, bool is_log,
     }
 }
 
-/* `width` neighbouring columns of n elements, `stride` apart. best, sum and term have room for WIDTH. */
+/* `width` neighbouring columns of n elements, `stride` apart. best, sum and term have room for
+ * WIDTH. */
 static void NAME(columns)(const T *x, T *y, int64_t n, int64_t stride, int64_t width, bool is_log,
                           T *best, T *sum, T *term) {
     for (int64_t j = 0; j < width; j++)

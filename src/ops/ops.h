@@ -1,10 +1,11 @@
-/* What the families in ops/ share. Every file of this folder is compiled several times: once with OPS_RULES (shape rules
- * and gradients) and, with OPS_KERNELS, once an instruction set (ISA is portable, avx2 or avx512, the -march flag
- * matches). KERNEL(name) is the name with the instruction set behind it, so that all builds live in one program.
+/* What the families in ops/ share. Every file of this folder is compiled several times: once with
+ * OPS_RULES (shape rules and gradients) and, with OPS_KERNELS, once an instruction set (ISA is
+ * portable, avx2 or avx512, the -march flag matches). KERNEL(name) is the name with the instruction
+ * set behind it, so that all builds live in one program.
  *
  * What a row of ops.def owes, and the linker asks for:
- *   RULE   bool <id>_shape(struct shape_call *)              but for LEAF rows, whose shapes come from outside
- *   GRAD   void <id>_gradient(struct gradient_call *)        elementwise rows: generated in elementwise.c
+ *   RULE   bool <id>_shape(struct shape_call *); not LEAF rows, whose shapes come from outside
+ *   GRAD   void <id>_gradient(struct gradient_call *); of elementwise rows: from elementwise.c
  *   PLAIN, RANDOM, EFFECT   const struct kernel KERNEL(<id>_kernel)
  *
  * Not for code outside ops/: that sees op_rules (rules.c) and kernel_find (isa.c) only. */
@@ -66,8 +67,11 @@ extern const struct op_rule op_rules[N_OPS];
 extern const struct kernel KERNEL(elementwise_kernel);
 extern const struct kernel *const KERNEL(kernel_table)[N_OPS];
 
-/* The iterations of the loop that follows do not depend on each other, though its pointers may be equal. */
+/* The iterations of the loop that follows do not depend on each other, though its pointers may
+ * be equal. */
 #if defined(__clang__)
+/* loops that call the C library do not vectorise */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")

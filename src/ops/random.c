@@ -1,12 +1,14 @@
-/* Random draws. Every element is a pure function of (seed, path of the drawing node, step, index of the element): the words of
- * Philox block i / 4 (base/rng.h), so the numbers do not depend on threads, on how the work is cut, or on what else is drawn.
+/* Random draws. Every element is a pure function of (seed, path of the drawing node, step, index
+ * of the element): the words of Philox block i / 4 (base/rng.h), so the numbers do not depend on
+ * threads, on how the work is cut, or on what else is drawn.
  *
- * Methods: uniform, 24 or 53 bits scaled; normal, Box & Muller 1958 over neighbouring pairs; truncated normal, the inverse of its
- * distribution function (a rational fit to 1e-8 of sqrt(2) erfinv), which gives the same distribution as drawing again until a draw is
- * within two standard deviations, from one word; dropout, a mask from one word an element.
+ * Methods: uniform, 24 or 53 bits scaled; normal, Box & Muller 1958 over neighbouring pairs;
+ * truncated normal, the inverse of its distribution function (a rational fit to 1e-8 of sqrt(2)
+ * erfinv), which gives the same distribution as drawing again until a draw is within two
+ * standard deviations, from one word; dropout, a mask from one word an element.
  *
- * The float draws are the same bits for every instruction set: only +, -, *, / and sqrt are used, never contracted. The double
- * normals go through the C library's log, sin and cos. */
+ * The float draws are the same bits for every instruction set: only +, -, *, / and sqrt are
+ * used, never contracted. The double normals go through the C library's log, sin and cos. */
 #include <math.h>
 #include <string.h>
 
@@ -60,7 +62,8 @@ bool dropout_shape(struct shape_call *c) {
     return false;
 }
 
-/* The same mask again, drawn anew from the same path and step: nothing is kept for the backward pass. */
+/* The same mask again, drawn anew from the same path and step: nothing is kept for the backward
+ * pass. */
 void dropout_gradient(struct gradient_call *c) {
     struct node *in[2] = {c->dy, c->node->in[1]};
     if (c->need[0])
@@ -78,7 +81,8 @@ static struct rng_key key_of(const struct kernel_call *c) {
     return rng_key_make(c->draw.seed, c->draw.path, c->draw.step);
 }
 
-/* Words first .. first + n - 1 of the stream, first a multiple of 4; `bits` has room for n rounded up to that. */
+/* Words first .. first + n - 1 of the stream, first a multiple of 4; `bits` has room for n
+ * rounded up to that. */
 static void draw_words(struct rng_key key, int64_t first, int64_t n, uint32_t *bits) {
     uint64_t block = (uint64_t)first / 4;
     for (int64_t i = 0; i < ceil_div(n, 4); i++) {
@@ -111,7 +115,8 @@ static inline float log_of_uniform(float u) {
     return ((f * f * f * p + n * 0x1.7f7d1cp-20f) - 0.5f * f * f) + f + n * 0x1.62e4p-1f;
 }
 
-/* The sine and cosine of 2 pi u: u is taken to the nearest quarter, of which the polynomials see at most an eighth. */
+/* The sine and cosine of 2 pi u: u is taken to the nearest quarter, of which the polynomials see
+ * at most an eighth. */
 static inline void sincos_of_uniform(float u, float *sine, float *cosine) {
     int32_t quarter = (int32_t)(4.0f * u + 0.5f);
     float x = (u - 0.25f * (float)quarter) * 0x1.921fb6p2f, x2 = x * x;
@@ -144,7 +149,8 @@ static void normal_f64(const uint32_t *bits, int64_t n, double mean, double devi
     }
 }
 
-/* u in (-1, 1), symmetric; erf(sqrt(2)) u is the probability that lies between the result's mirror images. */
+/* u in (-1, 1), symmetric; erf(sqrt(2)) u is the probability that lies between the result's
+ * mirror images. */
 static inline double truncated(double u) {
     u *= 0x1.e8b4307d3627ap-1;
     double t = u * u;
@@ -174,8 +180,8 @@ static void truncated_f32(const uint32_t *bits, int64_t n, float mean, float dev
 static void truncated_f64(const uint32_t *bits, int64_t n, double mean, double deviation,
                           double *out) {
     for (int64_t i = 0; i < n; i++)
-        out[i] = mean + deviation *
-                            truncated(2.0 * rng_uniform_f64(bits[2 * i], bits[2 * i + 1]) - 1.0);
+        out[i] =
+            mean + deviation * truncated(2.0 * rng_uniform_f64(bits[2 * i], bits[2 * i + 1]) - 1.0);
 }
 
 /* The scaled draw may round up to `high`, which is outside. */

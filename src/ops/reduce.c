@@ -1,10 +1,12 @@
 /* Sum, mean, max and min over any set of axes: rules, gradients and kernels.
  *
- * Method: neighbouring axes that are both kept or both reduced are merged, so that the innermost axis is either a contiguous run
- * to be reduced or a row of results to be reduced into. Where results are few, the reduced items are cut into pieces by the sizes
- * alone; their partial results are joined in order in a second phase, so the bits do not depend on threads. Sums of floats are kept in
- * double between blocks of at most SUM_BLOCK elements or ROW_BLOCK rows: their error does not grow with the number of
- * elements. Sums of bool and uint8 are int; means of whole numbers are float.
+ * Method: neighbouring axes that are both kept or both reduced are merged, so that the innermost
+ * axis is either a contiguous run to be reduced or a row of results to be reduced into. Where
+ * results are few, the reduced items are cut into pieces by the sizes alone; their partial
+ * results are joined in order in a second phase, so the bits do not depend on threads. Sums of
+ * floats are kept in double between blocks of at most SUM_BLOCK elements or ROW_BLOCK rows:
+ * their error does not grow with the number of elements. Sums of bool and uint8 are int; means
+ * of whole numbers are float.
  *
  * Not for: argmax (reduce_argmax.c), softmax (norm.c). */
 #include <math.h>
@@ -74,7 +76,8 @@ void sum_gradient(struct gradient_call *c) {
         c->dx[0] = build_broadcast(c->b, dy, &c->node->in[0]->shape);
 }
 
-/* How many elements each mean is of; a node, because sizes may be symbolic: the sum of as many ones. */
+/* How many elements each mean is of; a node, because sizes may be symbolic: the sum of as many
+ * ones. */
 static struct node *count_reduced(struct gradient_call *c) {
     const struct node *n = c->node;
     struct shape reduced = shape_scalar();
@@ -125,11 +128,12 @@ void min_gradient(struct gradient_call *c) { extreme_gradient(c); }
 
 #include "ops/math.h"
 
-/* SUM_BLOCK, ROW_BLOCK: above. PIECE: elements that one unit reduces, about an L1 cache of floats. MAX_WIDTH: results that a unit
- * has under way. */
+/* SUM_BLOCK, ROW_BLOCK: above. PIECE: elements that one unit reduces, about an L1 cache of
+ * floats. MAX_WIDTH: results that a unit has under way. */
 enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = 512, N_LANES = 64 };
 
-/* The loops of one op and dtype; see reduce_loops.h. Strides in elements. `acc` is an array of acc_bytes each. */
+/* The loops of one op and dtype; see reduce_loops.h. Strides in elements. `acc` is an array of
+ * acc_bytes each. */
 struct reducer {
     size_t acc_bytes;
     void (*init)(void *acc, int64_t n);
@@ -157,59 +161,59 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
         acc[i] += part[i];
 }
 
-#define T float
-#define TAG f32
-#define SUM_T double
-#define SUM_TAG f64
-#define OUT float
+#define T        float
+#define TAG      f32
+#define SUM_T    double
+#define SUM_TAG  f64
+#define OUT      float
 #define MEAN_OUT float
-#define FLOATS 1
-#define LOWEST (-INFINITY)
-#define HIGHEST INFINITY
+#define FLOATS   1
+#define LOWEST   (-INFINITY)
+#define HIGHEST  INFINITY
 #include "ops/reduce_loops.h"
 
-#define T double
-#define TAG f64
-#define SUM_T double
-#define SUM_TAG f64
-#define OUT double
+#define T        double
+#define TAG      f64
+#define SUM_T    double
+#define SUM_TAG  f64
+#define OUT      double
 #define MEAN_OUT double
-#define FLOATS 1
-#define LOWEST (-(double)INFINITY)
-#define HIGHEST ((double)INFINITY)
+#define FLOATS   1
+#define LOWEST   (-(double)INFINITY)
+#define HIGHEST  ((double)INFINITY)
 #include "ops/reduce_loops.h"
 
-#define T int32_t
-#define TAG i32
-#define SUM_T int64_t
-#define SUM_TAG i64
-#define OUT int32_t
+#define T        int32_t
+#define TAG      i32
+#define SUM_T    int64_t
+#define SUM_TAG  i64
+#define OUT      int32_t
 #define MEAN_OUT float
-#define FLOATS 0
-#define LOWEST INT32_MIN
-#define HIGHEST INT32_MAX
+#define FLOATS   0
+#define LOWEST   INT32_MIN
+#define HIGHEST  INT32_MAX
 #include "ops/reduce_loops.h"
 
-#define T int64_t
-#define TAG i64
-#define SUM_T int64_t
-#define SUM_TAG i64
-#define OUT int64_t
+#define T        int64_t
+#define TAG      i64
+#define SUM_T    int64_t
+#define SUM_TAG  i64
+#define OUT      int64_t
 #define MEAN_OUT float
-#define FLOATS 0
-#define LOWEST INT64_MIN
-#define HIGHEST INT64_MAX
+#define FLOATS   0
+#define LOWEST   INT64_MIN
+#define HIGHEST  INT64_MAX
 #include "ops/reduce_loops.h"
 
-#define T uint8_t
-#define TAG u8
-#define SUM_T int64_t
-#define SUM_TAG i64
-#define OUT int32_t
+#define T        uint8_t
+#define TAG      u8
+#define SUM_T    int64_t
+#define SUM_TAG  i64
+#define OUT      int32_t
 #define MEAN_OUT float
-#define FLOATS 0
-#define LOWEST 0
-#define HIGHEST UINT8_MAX
+#define FLOATS   0
+#define LOWEST   0
+#define HIGHEST  UINT8_MAX
 #include "ops/reduce_loops.h"
 
 static const struct reducer *const reducers_of[N_DTYPES] = {
@@ -228,11 +232,11 @@ struct reduction {
     struct axes kept, reduced; /* without the innermost axis of all */
     bool rows;                 /* the innermost axis is kept: results come in rows of `inner` */
     int64_t inner;
-    double count;              /* elements a result */
+    double count; /* elements a result */
     int64_t n_out;
-    int64_t block, n_blocks;   /* results a unit; units a piece */
-    int64_t piece, n_pieces;   /* reduced items (runs or rows) a unit */
-    int64_t run;               /* a single run is cut into items of this length */
+    int64_t block, n_blocks; /* results a unit; units a piece */
+    int64_t piece, n_pieces; /* reduced items (runs or rows) a unit */
+    int64_t run;             /* a single run is cut into items of this length */
     int64_t element_bytes, out_bytes;
 };
 
@@ -341,7 +345,8 @@ static int64_t stretch_of(const struct axes *a, int64_t index, int64_t end, int6
     return min_i64(end - index, dim - index % dim);
 }
 
-/* Contiguous narrow rows are reduced as fewer wide ones first: a row of 10 floats does not fill a vector. */
+/* Contiguous narrow rows are reduced as fewer wide ones first: a row of 10 floats does not fill
+ * a vector. */
 static void reduce_rows(const struct reduction *r, const char *x, int64_t n, int64_t stride,
                         int64_t width, char *acc, char *wide) {
     int64_t fold = stride == width && width <= 64 ? MAX_WIDTH / 2 / width : 1;
@@ -356,7 +361,8 @@ static void reduce_rows(const struct reduction *r, const char *x, int64_t n, int
     r->reducer->rows(x + done * stride * r->element_bytes, n - done, stride, width, acc);
 }
 
-/* Reduces items [item, end) into acc for the columns [column, column + width) of row k of results. */
+/* Reduces items [item, end) into acc for the columns [column, column + width) of row k of
+ * results. */
 static void unit_rows(const struct reduction *r, const char *x, int64_t k, int64_t column,
                       int64_t width, int64_t item, int64_t end, char *acc, char *wide) {
     x += (offset_of(&r->kept, k) + column) * r->element_bytes;
@@ -411,8 +417,8 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
         int64_t first = r->rows ? k * r->inner + column : block * r->block;
         int64_t n = min_i64(r->block, r->rows ? r->inner - column : r->n_out - first);
         char *acc = r->n_pieces == 1 ? scratch
-                                     : (char *)c->shared + (size_t)(p * r->n_out + first) *
-                                                               r->reducer->acc_bytes;
+                                     : (char *)c->shared +
+                                           (size_t)(p * r->n_out + first) * r->reducer->acc_bytes;
         r->reducer->init(acc, n);
         if (r->rows)
             unit_rows(r, c->in[0].data, k, column, n, item, last, acc, wide);

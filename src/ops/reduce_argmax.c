@@ -1,4 +1,5 @@
-/* argmax along one axis: the first of equal largest elements; a NaN counts as largest, as in NumPy. */
+/* argmax along one axis: the first of equal largest elements; a NaN counts as largest, as in
+ * NumPy. */
 #include "ops/ops.h"
 
 #ifdef OPS_RULES
@@ -47,7 +48,8 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
              (double)arg_count(x) * (double)dtype_bytes(x->dtype));
 }
 
-/* `beats`: x comes before the best so far; written without branches, so that loops over columns vectorise. */
+/* `beats`: x comes before the best so far; written without branches, so that loops over columns
+ * vectorise. */
 #define ARGMAX(T, tag, is_nan)                                                                     \
     static int32_t row_##tag(const T *x, int64_t n) {                                              \
         T best = x[0];                                                                             \

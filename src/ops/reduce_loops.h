@@ -1,7 +1,8 @@
 /* The loops of reductions for one element type; included once a type by reduce.c.
  *
- * T the element's C type, TAG as in math.h, SUM_T the type that sums are kept in between blocks (double for floats,
- * int64_t for whole numbers), OUT the type of a sum that is stored, FLOATS 1 or 0. Maxima and minima are kept in T.
+ * T the element's C type, TAG as in math.h, SUM_T the type that sums are kept in between blocks
+ * (double for floats, int64_t for whole numbers), OUT the type of a sum that is stored, FLOATS 1
+ * or 0. Maxima and minima are kept in T.
  *
  * Three loops an op, all of which add to what stands in acc:
  *   runs   acc[j] with the n contiguous elements at x + j * stride, for j = 0..n_runs-1
@@ -11,8 +12,8 @@
 #define NAME(f) OPS_PASTE(f, TAG)
 
 #if FLOATS
-/* Sixty-four partial sums in vectors, spread out to double every SUM_BLOCK elements: the same bits on every instruction set, and an
- * error that does not grow with n. */
+/* Sixty-four partial sums in vectors, spread out to double every SUM_BLOCK elements: the same
+ * bits on every instruction set, and an error that does not grow with n. */
 typedef T NAME(lanes) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
 
 static double NAME(sum_run)(const T *x, int64_t n) {
@@ -154,8 +155,10 @@ static const struct reducer NAME(reducers)[] = {
      OPS_PASTE(sum_join, SUM_TAG), NAME(sum_store)},
     {sizeof(SUM_T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
      OPS_PASTE(sum_join, SUM_TAG), NAME(mean_store)},
-    {sizeof(T), NAME(max_init), NAME(max_runs), NAME(max_rows), NAME(max_join), NAME(extreme_store)},
-    {sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join), NAME(extreme_store)},
+    {sizeof(T), NAME(max_init), NAME(max_runs), NAME(max_rows), NAME(max_join),
+     NAME(extreme_store)},
+    {sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join),
+     NAME(extreme_store)},
 };
 
 #undef NAME

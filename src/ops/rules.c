@@ -1,10 +1,11 @@
-/* The shape rule and the gradient of every op, as op_table_new wants them: rows of ops.def made into one array. A row whose functions
- * are missing does not link. */
+/* The shape rule and the gradient of every op, as op_table_new wants them: rows of ops.def made
+ * into one array. A row whose functions are missing does not link. */
 #include "ops/ops.h"
 
 #ifdef OPS_RULES
 
-/* An elementwise row has no gradient when its expression is NONE: PROBE_NONE brings a second argument in front. */
+/* An elementwise row has no gradient when its expression is NONE: PROBE_NONE brings a second
+ * argument in front. */
 #define PROBE_NONE ~, NULL
 #define SECOND_(a, b, ...) b
 #define SECOND(...) SECOND_(__VA_ARGS__, ~)

@@ -1,4 +1,5 @@
-/* The kernels of one instruction set, by op: what kernel_find looks into. A row of ops.def whose kernel is missing does not link. */
+/* The kernels of one instruction set, by op: what kernel_find looks into. A row of ops.def whose
+ * kernel is missing does not link. */
 #include "ops/ops.h"
 
 #ifdef OPS_KERNELS
@@ -6,7 +7,7 @@
 #define ROW_LEAF(id)
 #define ROW_ALIAS(id)
 #define ROW_ELEMENTWISE(id)
-#define ROW_PLAIN(id) [OP_##id] = &KERNEL(id##_kernel),
+#define ROW_PLAIN(id)  [OP_##id] = &KERNEL(id##_kernel),
 #define ROW_RANDOM(id) ROW_PLAIN(id)
 #define ROW_EFFECT(id) ROW_PLAIN(id)
 

@@ -72,8 +72,8 @@ library() {
         /^(fn|layer|loss|metric|optimizer) [a-z]/ {
             head = $0
             sub(/ = .*/, "", head); sub(/ \{.*/, "", head); sub(/^(fn|layer|loss|metric|optimizer) /, "", head)
-            if (doc !~ /\.( |$)/) doc = doc " .."
-            sub(/\. .*/, ".", doc)
+            sub(/\. [A-Z].*/, ".", doc)
+            sub(/:$/, ".", doc)
             printf "| `%s` | %s | %s |\n", head, file, doc
         }
         { doc = "" }' "$file"

@@ -126,6 +126,6 @@ const char *test_find_data(struct arena *a, const char *name) {
         if (access(arena_printf(a, "%s/t10k-labels-idx1-ubyte.gz", folder), R_OK) == 0)
             return folder;
     }
-    printf("\n    skipped: no %s under NNRUN_DATA or ../shared/data ", name);
+    printf("    skipped: no %s under NNRUN_DATA or ../shared/data\n", name);
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* The evaluator of elementwise chains, on every instruction set: single ops of all dtypes, casts, broadcasting of every kind, chains
- * against double arithmetic, and results stored over operands. */
+/* The evaluator of elementwise chains, on every instruction set: single ops of all dtypes,
+ * casts, broadcasting of every kind, chains against double arithmetic, and results stored over
+ * operands. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +11,14 @@
 
 static void add_instruction(struct ew_program *p, enum op_id op, enum dtype t, int a, int b,
                             int c) {
-    p->at[p->n_instructions++] = (struct ew_instruction){op, t, t, {(int16_t)a, (int16_t)b, (int16_t)c}};
+    p->at[p->n_instructions++] =
+        (struct ew_instruction){op, t, t, {(int16_t)a, (int16_t)b, (int16_t)c}};
 }
 
 /* op over (x, y) of one dtype: element i of the result. */
 static double once(enum isa isa, enum op_id op, enum dtype in, enum dtype out, double x, double y) {
-    struct ew_program p = {.n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1,
-                           .dim = {3}};
+    struct ew_program p = {
+        .n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1, .dim = {3}};
     bool unary = op < OP_add || op == OP_cast;
     p.at[0] = (struct ew_instruction){op, in, out, {0, unary ? -1 : 1, -1}};
     struct trykernel t = {.isa = isa, .program = &p};
@@ -36,8 +38,11 @@ static double once(enum isa isa, enum op_id op, enum dtype in, enum dtype out, d
 
 /* As Python has them. */
 static void whole_number_division_rounds_down(void) {
-    static const struct { double x, y, quotient, rest; } rows[] = {
-        {7, 2, 3, 1}, {-7, 2, -4, 1}, {7, -2, -4, -1}, {-7, -2, 3, -1}, {6, 3, 2, 0}, {-6, 3, -2, 0},
+    static const struct {
+        double x, y, quotient, rest;
+    } rows[] = {
+        {7, 2, 3, 1},    {-7, 2, -4, 1}, {7, -2, -4, -1},
+        {-7, -2, 3, -1}, {6, 3, 2, 0},   {-6, 3, -2, 0},
     };
     static const enum dtype types[] = {DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64};
     for (int isa = 0; isa < trykernel_n_isas(); isa++) {
@@ -95,18 +100,33 @@ static void nan_wins_and_zeros_keep_their_sign(void) {
 }
 
 static void casts_cut_and_hold_to_the_range(void) {
-    static const struct { double from; enum dtype to; double want; } rows[] = {
-        {2.9, DTYPE_I32, 2},    {-2.9, DTYPE_I32, -2},   {1e20, DTYPE_I32, INT32_MAX},
-        {-1e20, DTYPE_I32, INT32_MIN}, {NAN, DTYPE_I32, 0}, {1e30, DTYPE_I64, 0x1p63},
-        {-1e30, DTYPE_I64, -0x1p63},   {-0.5, DTYPE_U8, 0}, {-7, DTYPE_U8, 0},
-        {255.5, DTYPE_U8, 255}, {300, DTYPE_U8, 255},    {0.25, DTYPE_BOOL, 1},
-        {0, DTYPE_BOOL, 0},     {NAN, DTYPE_BOOL, 1},    {0.5, DTYPE_F64, 0.5},
+    static const struct {
+        double from;
+        enum dtype to;
+        double want;
+    } rows[] = {
+        {2.9, DTYPE_I32, 2},
+        {-2.9, DTYPE_I32, -2},
+        {1e20, DTYPE_I32, INT32_MAX},
+        {-1e20, DTYPE_I32, INT32_MIN},
+        {NAN, DTYPE_I32, 0},
+        {1e30, DTYPE_I64, 0x1p63},
+        {-1e30, DTYPE_I64, -0x1p63},
+        {-0.5, DTYPE_U8, 0},
+        {-7, DTYPE_U8, 0},
+        {255.5, DTYPE_U8, 255},
+        {300, DTYPE_U8, 255},
+        {0.25, DTYPE_BOOL, 1},
+        {0, DTYPE_BOOL, 0},
+        {NAN, DTYPE_BOOL, 1},
+        {0.5, DTYPE_F64, 0.5},
     };
     for (int isa = 0; isa < trykernel_n_isas(); isa++) {
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
             for (int k = 0; k < 2; k++)
-                UNIT_NEAR(once(isa, OP_cast, k ? DTYPE_F64 : DTYPE_F32, rows[i].to, rows[i].from, 0),
-                          rows[i].want, 0);
+                UNIT_NEAR(
+                    once(isa, OP_cast, k ? DTYPE_F64 : DTYPE_F32, rows[i].to, rows[i].from, 0),
+                    rows[i].want, 0);
         UNIT_NEAR(once(isa, OP_cast, DTYPE_I32, DTYPE_U8, 257, 0), 1, 0);
         UNIT_NEAR(once(isa, OP_cast, DTYPE_I64, DTYPE_BOOL, -5, 0), 1, 0);
         UNIT_NEAR(once(isa, OP_cast, DTYPE_BOOL, DTYPE_F32, 1, 0), 1, 0);
@@ -175,7 +195,8 @@ static double expect(const struct trykernel *t, int number, int64_t i) {
     return value[number];
 }
 
-/* Runs t and compares every output with plain arithmetic, made before the run: outputs may lie over inputs. */
+/* Runs t and compares every output with plain arithmetic, made before the run: outputs may lie
+ * over inputs. */
 static void check(const char *what, struct trykernel *t, double tolerance) {
     const struct ew_program *p = t->program;
     int64_t n = trykernel_count(&t->out[0]);
@@ -200,11 +221,16 @@ static void check(const char *what, struct trykernel *t, double tolerance) {
 
 static void operands_broadcast(void) {
     static const int shapes[][3][4] = {
-        {{3, 5, 7, -1}, {7, -1}, {3, 5, 1, -1}},        {{700, 10, -1}, {10, -1}, {700, 1, -1}},
-        {{4, 1000, -1}, {1000, -1}, {4, 1, -1}},        {{6, 5, 33, -1}, {5, 1, -1}, {6, 1, 33, -1}},
-        {{1, -1}, {-1}, {1, 1, -1}},                    {{2, 3, 4, -1}, {1, 3, 1, -1}, {2, 1, 4, -1}},
-        {{0, 5, -1}, {5, -1}, {1, -1}},                 {{90, 513, -1}, {1, 513, -1}, {90, 1, -1}},
-        {{512, 3, -1}, {3, -1}, {-1}},                  {{5, 129, 4, -1}, {129, 1, -1}, {5, 1, 4, -1}},
+        {{3, 5, 7, -1}, {7, -1}, {3, 5, 1, -1}},
+        {{700, 10, -1}, {10, -1}, {700, 1, -1}},
+        {{4, 1000, -1}, {1000, -1}, {4, 1, -1}},
+        {{6, 5, 33, -1}, {5, 1, -1}, {6, 1, 33, -1}},
+        {{1, -1}, {-1}, {1, 1, -1}},
+        {{2, 3, 4, -1}, {1, 3, 1, -1}, {2, 1, 4, -1}},
+        {{0, 5, -1}, {5, -1}, {1, -1}},
+        {{90, 513, -1}, {1, 513, -1}, {90, 1, -1}},
+        {{512, 3, -1}, {3, -1}, {-1}},
+        {{5, 129, 4, -1}, {129, 1, -1}, {5, 1, 4, -1}},
     };
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int type = 0; type < 4; type++)
@@ -214,9 +240,8 @@ static void operands_broadcast(void) {
                 struct trykernel t = {.isa = (enum isa)isa, .program = &p};
                 for (int a = 0; a < 3; a++) {
                     const int *d = shapes[s][a];
-                    struct kernel_arg *in = trykernel_in(
-                        &t, types[type], d[0], d[0] < 0 ? 0 : d[1],
-                        d[0] < 0 || d[1] < 0 ? 0 : d[2], -1);
+                    struct kernel_arg *in = trykernel_in(&t, types[type], d[0], d[0] < 0 ? 0 : d[1],
+                                                         d[0] < 0 || d[1] < 0 ? 0 : d[2], -1);
                     trykernel_randomise(in, s * 10 + (uint64_t)a, 8);
                     for (int k = 0; k < in->rank; k++) {
                         int axis = 3 - in->rank + k;
@@ -241,12 +266,13 @@ static void operands_broadcast(void) {
 
 /* Random chains over inputs of several kinds, with comparisons and where in between. */
 static void chains_equal_plain_arithmetic(void) {
-    static const enum op_id ops[] = {OP_add, OP_sub, OP_mul, OP_add, OP_mul, OP_maximum, OP_relu,
-                                     OP_abs, OP_neg, OP_where, OP_div, OP_sqrt};
+    static const enum op_id ops[] = {OP_add,  OP_sub, OP_mul, OP_add,   OP_mul, OP_maximum,
+                                     OP_relu, OP_abs, OP_neg, OP_where, OP_div, OP_sqrt};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (uint32_t seed = 1; seed < 200; seed++) {
             enum dtype type = seed % 3 ? DTYPE_F64 : DTYPE_F32;
-            struct ew_program p = {.n_in = 4, .rank = 2, .dim = {seed % 7 + 1, seed * 37 % 400 + 1}};
+            struct ew_program p = {
+                .n_in = 4, .rank = 2, .dim = {seed % 7 + 1, seed * 37 % 400 + 1}};
             struct trykernel t = {.isa = (enum isa)isa, .program = &p};
             int rows = (int)p.dim[0], columns = (int)p.dim[1];
             trykernel_in(&t, type, rows, columns, -1);
@@ -268,7 +294,8 @@ static void chains_equal_plain_arithmetic(void) {
                 }
                 enum op_id op = ops[(state >> 20) % (sizeof ops / sizeof *ops)];
                 if (op == OP_where) {
-                    add_instruction(&p, seed & 1 ? OP_greater : OP_less, type, pick[0], pick[1], -1);
+                    add_instruction(&p, seed & 1 ? OP_greater : OP_less, type, pick[0], pick[1],
+                                    -1);
                     p.at[p.n_instructions - 1].dtype = DTYPE_BOOL;
                     add_instruction(&p, OP_where, type, have, pick[1], pick[2]);
                 } else if (op == OP_sqrt || op == OP_div) {
@@ -287,7 +314,8 @@ static void chains_equal_plain_arithmetic(void) {
             int last = p.n_in + p.n_instructions - 1;
             p.out[p.n_out++] = (int16_t)last;
             if (seed & 2)
-                p.out[p.n_out++] = (int16_t)(last - (p.at[last - 1 - p.n_in].dtype == DTYPE_BOOL ? 2 : 1));
+                p.out[p.n_out++] =
+                    (int16_t)(last - (p.at[last - 1 - p.n_in].dtype == DTYPE_BOOL ? 2 : 1));
             if (seed & 4)
                 p.out[p.n_out++] = 0;
             for (int o = 0; o < p.n_out; o++)
@@ -299,8 +327,10 @@ static void chains_equal_plain_arithmetic(void) {
 
 /* The super-instructions that training leans on, one by one. */
 static void joined_instructions_compute_the_same(void) {
-    static const struct { enum op_id outer, left, right; } rows[] = {
-        {OP_add, OP_mul, OP_mul}, {OP_sub, OP_mul, OP_mul}, {OP_add, OP_mul, OP_NONE},
+    static const struct {
+        enum op_id outer, left, right;
+    } rows[] = {
+        {OP_add, OP_mul, OP_mul},  {OP_sub, OP_mul, OP_mul},  {OP_add, OP_mul, OP_NONE},
         {OP_add, OP_NONE, OP_mul}, {OP_sub, OP_mul, OP_NONE}, {OP_sub, OP_NONE, OP_mul},
         {OP_add, OP_NONE, OP_div}, {OP_sub, OP_NONE, OP_div}, {OP_mul, OP_mul, OP_NONE},
         {OP_mul, OP_NONE, OP_mul}, {OP_mul, OP_sub, OP_NONE}, {OP_mul, OP_NONE, OP_sub},
@@ -334,7 +364,8 @@ static void joined_instructions_compute_the_same(void) {
             }
 }
 
-/* Runs Adam's chain, or a chain that reads operands after results were stored over them, in place and apart. */
+/* Runs Adam's chain, or a chain that reads operands after results were stored over them, in
+ * place and apart. */
 static void run_in_place(enum isa isa, const struct ew_program *p, const int *over, bool in_place,
                          float *result) {
     enum { N = 1500 };
@@ -348,8 +379,7 @@ static void run_in_place(enum isa isa, const struct ew_program *p, const int *ov
             trykernel_set(&in[i], k, fabs(trykernel_get(&in[i], k)) + 0.5);
     }
     for (int o = 0; o < p->n_out; o++)
-        out[o] = in_place ? in[over[o]]
-                          : (struct kernel_arg){malloc(N * 4), DTYPE_F32, 1, {N}};
+        out[o] = in_place ? in[over[o]] : (struct kernel_arg){malloc(N * 4), DTYPE_F32, 1, {N}};
     struct kernel_call c = {.n_in = p->n_in, .n_out = p->n_out, .in = in, .out = out, .program = p};
     const struct kernel *k = kernel_elementwise(isa);
     k->prepare(&c, &w, &arena);

@@ -1,5 +1,5 @@
-/* exp, log, tanh, sigmoid and pow of floats, on every instruction set: errors in units of the last place over samples of all
- * floats, and the values at the edges. */
+/* exp, log, tanh, sigmoid and pow of floats, on every instruction set: errors in units of the
+ * last place over samples of all floats, and the values at the edges. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,8 +25,8 @@ static double exact(enum op_id op, double x, double y) {
     }
 }
 
-/* |got - exact| in units of the last place that a float has there. Rounding to infinity counts as the step beyond the largest
- * float. */
+/* |got - exact| in units of the last place that a float has there. Rounding to infinity counts
+ * as the step beyond the largest float. */
 static double error_ulp(float got, double want) {
     if (isnan(want) || isnan(got))
         return isnan(want) && isnan(got) ? 0 : INFINITY;
@@ -44,8 +44,8 @@ static double error_ulp(float got, double want) {
 /* One op over x (and y, for pow). */
 static void apply(enum isa isa, enum op_id op, int64_t n, const float *x, const float *y,
                   float *out) {
-    struct ew_program p = {.n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1,
-                           .dim = {n}};
+    struct ew_program p = {
+        .n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1, .dim = {n}};
     p.at[0] = (struct ew_instruction){op, DTYPE_F32, DTYPE_F32, {0, op == OP_pow ? 1 : -1, -1}};
     struct trykernel t = {.isa = isa, .program = &p};
     memcpy(trykernel_in(&t, DTYPE_F32, (int)n, -1)->data, x, (size_t)n * sizeof *x);
@@ -86,10 +86,11 @@ static void sigmoid_is_within_2_ulp(void) { check_all_floats(OP_sigmoid, "sigmoi
 static void pow_is_within_2_ulp(void) { check_all_floats(OP_pow, "pow"); }
 
 static void edges_are_as_in_the_c_library(void) {
-    static const float v[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 0.5f, -0.5f,
-                              2.5f, -2.5f, 88.72f, 88.73f, -87.4f, -103.9f, -104.1f, 1e30f, -1e30f,
-                              FLT_MAX, -FLT_MAX, FLT_MIN, 0x1p-149f, -0x1p-149f, 16777217.0f,
-                              INFINITY, -INFINITY, NAN};
+    static const float v[] = {0.0f,        -0.0f,    1.0f,      -1.0f,   2.0f,      -2.0f,
+                              3.0f,        -3.0f,    0.5f,      -0.5f,   2.5f,      -2.5f,
+                              88.72f,      88.73f,   -87.4f,    -103.9f, -104.1f,   1e30f,
+                              -1e30f,      FLT_MAX,  -FLT_MAX,  FLT_MIN, 0x1p-149f, -0x1p-149f,
+                              16777217.0f, INFINITY, -INFINITY, NAN};
     enum { N_EDGES = sizeof v / sizeof *v };
     float x[N_EDGES * N_EDGES], y[N_EDGES * N_EDGES], out[N_EDGES * N_EDGES];
     static const enum op_id ops[] = {OP_exp, OP_log, OP_tanh, OP_sigmoid, OP_pow};

@@ -1,4 +1,5 @@
-/* Kernels that move elements, on every instruction set, against index arithmetic; also fill, assign and check_finite. */
+/* Kernels that move elements, on every instruction set, against index arithmetic; also fill,
+ * assign and check_finite. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@ static int64_t element_at(const struct kernel_arg *a, const int64_t *index) {
 }
 
 static void transposes(void) {
-    static const struct { int dim[4], rank, perm[4]; } rows[] = {
+    static const struct {
+        int dim[4], rank, perm[4];
+    } rows[] = {
         {{-1}, 0, {0}},
         {{5, -1}, 1, {0}},
         {{33, 70, -1}, 2, {1, 0}},
@@ -67,10 +70,17 @@ static void transposes(void) {
 }
 
 static void broadcasts(void) {
-    static const struct { int from[4], to[4]; } rows[] = {
-        {{-1}, {-1}},           {{-1}, {70, 3, -1}},        {{10, -1}, {1000, 10, -1}},
-        {{6, 1, -1}, {6, 9000, -1}}, {{3, 1, 5, -1}, {3, 4, 5, -1}}, {{1, 5, -1}, {0, 5, -1}},
-        {{9000, -1}, {2, 9000, -1}}, {{2, 1, -1}, {3, 2, 4, -1}},
+    static const struct {
+        int from[4], to[4];
+    } rows[] = {
+        {{-1}, {-1}},
+        {{-1}, {70, 3, -1}},
+        {{10, -1}, {1000, 10, -1}},
+        {{6, 1, -1}, {6, 9000, -1}},
+        {{3, 1, 5, -1}, {3, 4, 5, -1}},
+        {{1, 5, -1}, {0, 5, -1}},
+        {{9000, -1}, {2, 9000, -1}},
+        {{2, 1, -1}, {3, 2, 4, -1}},
     };
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int k = 0; k < 3; k++)
@@ -96,7 +106,10 @@ static void broadcasts(void) {
 
 /* Bounds as the shape rule leaves them. */
 static void slices_and_their_gradients(void) {
-    static const struct { int dim[3], out[3]; int64_t begin[3], end[3], step[3]; } rows[] = {
+    static const struct {
+        int dim[3], out[3];
+        int64_t begin[3], end[3], step[3];
+    } rows[] = {
         {{10, -1}, {4, -1}, {2}, {6}, {1}},
         {{10, -1}, {4, -1}, {9}, {INT64_MIN}, {-3}},
         {{10, -1}, {0, -1}, {0}, {0}, {1}},
@@ -149,8 +162,13 @@ static void slices_and_their_gradients(void) {
 }
 
 static void concatenations(void) {
-    static const struct { int outer, part[3], inner; } rows[] = {
-        {1, {3, 4, 5}, 1}, {7, {1, 0, 2}, 3}, {2, {30000, 1, 20000}, 2}, {0, {1, 2, 3}, 4}, {5, {0, 0, 0}, 2}};
+    static const struct {
+        int outer, part[3], inner;
+    } rows[] = {{1, {3, 4, 5}, 1},
+                {7, {1, 0, 2}, 3},
+                {2, {30000, 1, 20000}, 2},
+                {0, {1, 2, 3}, 4},
+                {5, {0, 0, 0}, 2}};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int k = 0; k < 3; k++)
             for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
@@ -158,9 +176,9 @@ static void concatenations(void) {
                 struct trykernel t = {.isa = (enum isa)isa};
                 t.attr[0] = (struct attr){.kind = ATTR_AXIS, .i = 1};
                 for (int i = 0; i < 3; i++)
-                    trykernel_randomise(trykernel_in(&t, types[k], rows[r].outer, part[i],
-                                                     rows[r].inner, -1),
-                                        (uint64_t)i, 90);
+                    trykernel_randomise(
+                        trykernel_in(&t, types[k], rows[r].outer, part[i], rows[r].inner, -1),
+                        (uint64_t)i, 90);
                 struct kernel_arg *y =
                     trykernel_out(&t, types[k], rows[r].outer, total, rows[r].inner, -1);
                 trykernel_run(&t, OP_concat);
@@ -196,8 +214,8 @@ static void one_hot_sets_ones_and_refuses_what_is_out_of_range(void) {
                     trykernel_run(&t, OP_one_hot);
                     bool same = true;
                     for (int64_t i = 0; i < 20000; i++)
-                        same = same && (i / 10 == 1234 || trykernel_get(&t.out[0], i) ==
-                                                              (i % 10 == i / 10 * 7 % 10));
+                        same = same && (i / 10 == 1234 ||
+                                        trykernel_get(&t.out[0], i) == (i % 10 == i / 10 * 7 % 10));
                     CU_ASSERT(same);
                     CU_ASSERT_EQUAL(t.fault.raised, bad >= 0);
                     if (bad >= 0) {
@@ -223,7 +241,8 @@ static void fills_and_assigns(void) {
             trykernel_in(&t, (enum dtype)type, 100001, -1);
             trykernel_randomise(&t.in[1], 3, 50);
             trykernel_run(&t, OP_assign);
-            CU_ASSERT(memcmp(t.in[1].data, t.out[0].data, 100001 * dtype_bytes((enum dtype)type)) == 0);
+            CU_ASSERT(memcmp(t.in[1].data, t.out[0].data, 100001 * dtype_bytes((enum dtype)type)) ==
+                      0);
             trykernel_end(&t);
         }
 }

@@ -1,4 +1,5 @@
-/* softmax, log_softmax and the cross-entropies, on every instruction set, against plain loops in double. */
+/* softmax, log_softmax and the cross-entropies, on every instruction set, against plain loops in
+ * double. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +21,11 @@ static double log_softmax(const struct kernel_arg *x, int64_t base, int64_t n, i
 }
 
 static void softmax_along_any_axis(void) {
-    static const struct { int outer, n, inner; double range; } rows[] = {
-        {1, 1, 1, 1}, {100, 10, 1, 5}, {3, 5000, 1, 5}, {4, 7, 3, 5}, {2, 30, 200, 5}, {0, 4, 1, 1},
-        {4, 0, 1, 1}, {10, 10, 1, 500}, {2, 10, 70, 500}};
+    static const struct {
+        int outer, n, inner;
+        double range;
+    } rows[] = {{1, 1, 1, 1}, {100, 10, 1, 5}, {3, 5000, 1, 5},  {4, 7, 3, 5},    {2, 30, 200, 5},
+                {0, 4, 1, 1}, {4, 0, 1, 1},    {10, 10, 1, 500}, {2, 10, 70, 500}};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int k = 0; k < 2; k++)
             for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
@@ -47,18 +50,22 @@ static void softmax_along_any_axis(void) {
 }
 
 static void cross_entropies(void) {
-    static const struct { int rows, n; double range; } shapes[] = {
-        {100, 10, 5}, {3, 5000, 5}, {1, 1, 1}, {0, 10, 1}, {7, 10, 900}, {1000, 3, 2}};
+    static const struct {
+        int rows, n;
+        double range;
+    } shapes[] = {{100, 10, 5}, {3, 5000, 5}, {1, 1, 1}, {0, 10, 1}, {7, 10, 900}, {1000, 3, 2}};
     static const enum dtype label_types[] = {DTYPE_I32, DTYPE_I64, DTYPE_U8};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int k = 0; k < 2; k++)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 int rows = shapes[s].rows, n = shapes[s].n;
                 struct trykernel dense = {.isa = (enum isa)isa}, sparse = {.isa = (enum isa)isa};
-                trykernel_randomise(trykernel_in(&dense, types[k], rows, n, -1), s, shapes[s].range);
+                trykernel_randomise(trykernel_in(&dense, types[k], rows, n, -1), s,
+                                    shapes[s].range);
                 trykernel_randomise(trykernel_in(&dense, types[k], rows, n, -1), s + 1, 1);
                 trykernel_out(&dense, types[k], rows, -1);
-                trykernel_randomise(trykernel_in(&sparse, types[k], rows, n, -1), s, shapes[s].range);
+                trykernel_randomise(trykernel_in(&sparse, types[k], rows, n, -1), s,
+                                    shapes[s].range);
                 trykernel_in(&sparse, label_types[s % 3], rows, -1);
                 for (int64_t i = 0; i < rows; i++)
                     trykernel_set(&sparse.in[1], i, (double)(i * 7 % (n < 200 ? n : 200)));

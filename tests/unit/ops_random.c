@@ -1,4 +1,5 @@
-/* Random draws: the same bits on every instruction set and however the units are cut; means, deviations and ranges; dropout. */
+/* Random draws: the same bits on every instruction set and however the units are cut; means,
+ * deviations and ranges; dropout. */
 #include <math.h>
 #include <string.h>
 

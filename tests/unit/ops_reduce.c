@@ -1,4 +1,5 @@
-/* Sum, mean, max, min and argmax over every set of axes, on every instruction set, against plain loops in double. */
+/* Sum, mean, max, min and argmax over every set of axes, on every instruction set, against plain
+ * loops in double. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,12 +90,16 @@ static void every_set_of_axes(void) {
                             reduce((enum isa)isa, ops[o], (enum dtype)type, dims[i], rank, axes);
 }
 
-/* Long runs and tall columns go through pieces that are joined in a second phase; narrow rows are folded. */
+/* Long runs and tall columns go through pieces that are joined in a second phase; narrow rows
+ * are folded. */
 static void large_shapes(void) {
-    static const struct { int dim[3], rank; uint32_t axes; } rows[] = {
-        {{100003}, 1, 1},        {{3, 50001}, 2, 2},      {{50, 1024}, 2, 1},  {{5000, 32}, 2, 1},
-        {{20011, 10}, 2, 1},     {{4001, 10}, 2, 2},      {{7, 300, 40}, 3, 2}, {{40, 3, 500}, 3, 5},
-        {{2, 30000, 3}, 3, 2},   {{300, 2, 70}, 3, 5},    {{9000, 1}, 2, 1},   {{1, 700, 513}, 3, 2},
+    static const struct {
+        int dim[3], rank;
+        uint32_t axes;
+    } rows[] = {
+        {{100003}, 1, 1},      {{3, 50001}, 2, 2},   {{50, 1024}, 2, 1},   {{5000, 32}, 2, 1},
+        {{20011, 10}, 2, 1},   {{4001, 10}, 2, 2},   {{7, 300, 40}, 3, 2}, {{40, 3, 500}, 3, 5},
+        {{2, 30000, 3}, 3, 2}, {{300, 2, 70}, 3, 5}, {{9000, 1}, 2, 1},    {{1, 700, 513}, 3, 2},
     };
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int type = 0; type < N_DTYPES; type++)
@@ -152,8 +157,10 @@ static void sums_of_floats_stay_near_exact(void) {
 }
 
 static void argmax_takes_the_first(void) {
-    static const struct { int outer, n, inner; } rows[] = {
-        {1, 1, 1}, {100, 10, 1}, {3, 1000, 1}, {5, 7, 3}, {2, 33, 200}, {0, 4, 2}, {1, 5, 129}};
+    static const struct {
+        int outer, n, inner;
+    } rows[] = {{1, 1, 1},    {100, 10, 1}, {3, 1000, 1}, {5, 7, 3},
+                {2, 33, 200}, {0, 4, 2},    {1, 5, 129}};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int type = 0; type < N_DTYPES; type++)
             for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
@@ -164,7 +171,8 @@ static void argmax_takes_the_first(void) {
                 /* a few distinct values, so that there are ties */
                 trykernel_randomise(&t.in[0], r, 0.1);
                 if (dtype_is_float((enum dtype)type) && n == 33)
-                    trykernel_set(&t.in[0], 7 * inner, NAN), trykernel_set(&t.in[0], 9 * inner, NAN);
+                    trykernel_set(&t.in[0], 7 * inner, NAN),
+                        trykernel_set(&t.in[0], 9 * inner, NAN);
                 trykernel_out(&t, DTYPE_I32, outer, inner, -1);
                 trykernel_run(&t, OP_argmax);
                 for (int64_t i = 0; i < (int64_t)outer * inner; i++) {

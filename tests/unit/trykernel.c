@@ -120,8 +120,13 @@ void trykernel_run(struct trykernel *t, enum op_id op) {
     struct kernel_work w = {0};
     const struct kernel *k = t->program ? kernel_elementwise(t->isa) : kernel_find(t->isa, op);
     CU_ASSERT_PTR_NOT_NULL_FATAL(k);
-    struct kernel_call c = {.n_in = t->n_in, .n_out = t->n_out, .in = t->in, .out = t->out,
-                            .attr = t->attr, .program = t->program, .draw = t->draw,
+    struct kernel_call c = {.n_in = t->n_in,
+                            .n_out = t->n_out,
+                            .in = t->in,
+                            .out = t->out,
+                            .attr = t->attr,
+                            .program = t->program,
+                            .draw = t->draw,
                             .fault = &t->fault};
     void *first[TRY_ARGS];
     k->prepare(&c, &w, &arena);

@@ -1,5 +1,5 @@
-/* Runs kernels of any dtype for tests, by op and instruction set, with settings as a plan gives them. Like kernelrun, but faults are
- * results and there may be several outputs. */
+/* Runs kernels of any dtype for tests, by op and instruction set, with settings as a plan gives
+ * them. Like kernelrun, but faults are results and there may be several outputs. */
 #ifndef NN_TESTS_TRYKERNEL_H
 #define NN_TESTS_TRYKERNEL_H
 
@@ -31,8 +31,8 @@ void trykernel_set(struct kernel_arg *a, int64_t i, double v);
 /* Multiples of 1/64 in [-range, range), the same for the same seed. */
 void trykernel_randomise(struct kernel_arg *a, uint64_t seed, double range);
 
-/* Runs the op's kernel (or the elementwise program) into the outputs: all units in one call, then one by one from the last to the
- * first; a difference in a single bit fails the test. */
+/* Runs the op's kernel (or the elementwise program) into the outputs: all units in one call,
+ * then one by one from the last to the first; a difference in a single bit fails the test. */
 void trykernel_run(struct trykernel *t, enum op_id op);
 
 #endif
