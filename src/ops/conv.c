@@ -17,8 +17,8 @@ static bool match_channels(struct shape_call *c, struct dim image, struct dim fi
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     dim_print(a, sizeof a, c->symbols, filter);
     dim_print(b, sizeof b, c->symbols, image);
-    shape_refuse(c, E_SHAPE, "%s: the filter takes %s channels, but the image has %s", c->spelling,
-                 a, b);
+    shape_refuse(c, E_SHAPE, "%s: the filter takes %s channel%s, but the image has %s", c->spelling,
+                 a, dim_is_one(filter) ? "" : "s", b);
     if (i_image >= 0)
         shape_mark(c, i_image, 3);
     if (i_filter >= 0)

@@ -226,7 +226,8 @@ bool concat_shape(struct shape_call *c) {
     c->out_dtype = c->in_dtype[0];
     for (int i = 1; i < c->n_in; i++) {
         if (c->in[i].rank != rank) {
-            shape_refuse(c, E_SHAPE, "%s: part 0 has %d axes, part %d has %d", c->spelling, rank, i,
+            shape_refuse(c, E_SHAPE, "%s: part 0 has %d %s, part %d has %d", c->spelling, rank,
+                         rank == 1 ? "axis" : "axes", i,
                          c->in[i].rank);
             shape_mark(c, 0, -1);
             shape_mark(c, i, -1);

@@ -140,7 +140,8 @@ static const char *chain_text(struct instance *in, const struct node *target) {
     ARRAY(const char *) names = {0}; /* from the target up */
     for (int i = target->number; i >= 0; i = user[i]) {
         const struct node *node = in->need.at[i];
-        if (node->name || node == target || user[i] < 0)
+        bool root = user[i] < 0 && node->op->trait != OP_EFFECT;
+        if (node->name || node == target || root)
             array_push(&in->scratch, &names, node_word(node));
     }
     if (names.n < 2) return NULL;

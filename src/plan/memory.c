@@ -76,18 +76,18 @@ static void assign_buffers(struct schedule *s) {
     }
 }
 
-/* The most bytes alive at once, in granules of SMALL_ALIGN. */
+/* The most bytes alive at once: no layout can do with less. */
 static size_t find_peak(struct schedule *s) {
     size_t *born = arena_array(s->arena, size_t, s->order.n + 2);
     size_t *died = arena_array(s->arena, size_t, s->order.n + 2);
     for (int b = 0; b < s->n_buffers; b++) {
-        born[s->buffers[b].born] += round_up(s->buffers[b].bytes, SMALL_ALIGN);
-        died[s->buffers[b].dies] += round_up(s->buffers[b].bytes, SMALL_ALIGN);
+        born[s->buffers[b].born] += s->buffers[b].bytes;
+        died[s->buffers[b].dies] += s->buffers[b].bytes;
     }
     size_t live = 0, peak = 0;
     for (int i = 0; i < s->order.n; i++) {
         live += born[i];
-        size_t here = live + round_up(s->shared_bytes[i], SMALL_ALIGN);
+        size_t here = live + s->shared_bytes[i];
         if (here > peak)
             peak = here;
         live -= died[i];

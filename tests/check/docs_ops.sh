@@ -67,15 +67,22 @@ library() {
     echo '| --- | --- | --- |'
     for file in "$top"/stdlib/*.nn; do
         awk -v file="${file##*/}" '
-        /^# / && doc == "" { doc = substr($0, 3); next }
-        /^#/ { next }
-        /^(fn|layer|loss|metric|optimizer) [a-z]/ {
-            head = $0
-            sub(/ = .*/, "", head); sub(/ \{.*/, "", head); sub(/^(fn|layer|loss|metric|optimizer) /, "", head)
-            sub(/\. [A-Z].*/, ".", doc)
-            sub(/:$/, ".", doc)
+        # a comment over several lines is one text; only its first sentence counts
+        /^# / && head == "" { doc = doc (doc == "" ? "" : " ") substr($0, 3); next }
+        /^#$/ && head == "" { doc = doc == "" ? "" : doc " "; next }
+        # a head may go over several lines: to its body
+        head != "" { sub(/^ +/, ""); head = head ($0 ~ /^[(\])]/ || head ~ /[(\[]$/ ? "" : " ") $0 }
+        head == "" && /^(fn|layer|loss|metric|optimizer) [a-z]/ { head = $0 }
+        head != "" && (/\{$/ || /\}$/ || / = /) {
+            sub(/\) = .*/, ")", head); sub(/ \{.*/, "", head); sub(/^(fn|layer|loss|metric|optimizer) /, "", head)
+            if (match(doc, /[.:] +[A-Za-z]/) && match(doc, /\. +[A-Z]|:  |\.  /)) doc = substr(doc, 1, RSTART - 1) "."
+            sub(/:? *$/, "", doc)
+            if (doc !~ /\.$/) doc = doc "."
             printf "| `%s` | %s | %s |\n", head, file, doc
+            head = ""; doc = ""
+            next
         }
+        head != "" { next }
         { doc = "" }' "$file"
     done
 }
