@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """One training step of models/mnist_deep.nn beside PyTorch's, in one interleaved run.
 
-    build/nnrun is timed as a whole process with 50 and with 350 steps; the difference over 300 is its step, everything included
-    (the batch, the checks, the interpreter). PyTorch's step is that of torch_mnist_deep.py with each of its settings, images
+    build/nnrun runs the model's declarations and then nothing but training steps, as a whole process with 50 and with 350 steps;
+    the difference over 300 is its step, everything included (the batch, the checks, the interpreter). PyTorch's step is that of torch_mnist_deep.py with each of its settings, images
     already in place; the best setting counts. First look at `fma` of pool.c: unless two threads give twice one's rate, others
     use the machine and the figures are void.
 
@@ -22,12 +22,20 @@ sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 import torch_mnist_deep as peer
 
 FEW, MANY = 50, 350
+LOOP = """
+for step in range(steps) {
+  b = mnist.train.next_batch(50)
+  train_step.run(x=b.images, y_=b.labels, keep_prob=0.5)
+}
+"""
 
 
 def whole_process(options, steps):
+    with open(os.path.join(TOP, options.model)) as model:
+        script = model.read().split("\nfor ")[0] + LOOP
     start = time.perf_counter()
-    subprocess.run([os.path.join(TOP, "build", "nnrun"), "--threads", str(options.threads), options.model,
-                    "steps=%d" % steps], check=True, stdout=subprocess.DEVNULL, cwd=TOP)
+    subprocess.run([os.path.join(TOP, "build", "nnrun"), "--threads", str(options.threads), "-", "steps=%d" % steps],
+                   input=script, text=True, check=True, stdout=subprocess.DEVNULL, cwd=TOP)
     return time.perf_counter() - start
 
 
