@@ -1,9 +1,10 @@
 /* Diagnostics: everything the program has to say about a script. Reported once, where the fault is
- * known, collected here, printed by diag_print only. A message is: a short factual primary line, underlined
- * operands with a text each, notes (facts elsewhere), one help line (what to try, offered only when it
- * would work).
+ * known, collected here, printed by diag_print only. A message is: a short factual primary line,
+ * underlined operands with a text each, notes (facts elsewhere), one help line (what to try,
+ * offered only when it would work).
  *
- *     struct diag *d = diag_error(diags, E_INNER_SIZES, at, "`@` needs equal inner sizes, but %s is not %s", ..);
+ *     struct diag *d = diag_error(diags, E_INNER_SIZES, at, "`@` needs equal inner sizes, but %s is
+ *     not %s", ..);
  *     diag_label(d, left,  "float[batch, 3136]: from flatten, line 6");
  *     diag_label(d, right, "float[3130, 1024]: declared at line 7");
  *     diag_help(d, "...");
@@ -74,15 +75,17 @@ void diag_note(struct diag *d, struct span at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_help(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* An error inside a library definition shows the user's line first: sets `at` to the frame where the user's text
- * called the library (the first of the chain that is not a library's), and keeps the others as notes. */
+/* An error inside a library definition shows the user's line first: sets `at` to the frame where
+ * the user's text called the library (the first of the chain that is not a library's), and keeps
+ * the others as notes. */
 void diag_trail(struct diag *d, const struct origin *origin);
 
 /* Prints what has not been printed yet, in order of report. */
 void diag_flush(struct diags *ds, FILE *out);
 void diag_print(const struct diags *ds, const struct diag *d, FILE *out);
 
-/* Of `n` names the one nearest to `name` (Damerau-Levenshtein, at most a third of its length), or NULL. */
+/* Of `n` names the one nearest to `name` (Damerau-Levenshtein, at most a third of its length), or
+ * NULL. */
 const char *nearest_name(const char *name, const char *const *names, int n);
 
 #endif

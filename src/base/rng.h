@@ -1,6 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers:
- * As Easy as 1, 2, 3", SC 2011). A draw is a pure function of a key and a counter: there is no
- * generator state, so results do not depend on threads, order or what else was drawn. */
+/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel Random
+ * Numbers: As Easy as 1, 2, 3", SC 2011). A draw is a pure function of a key and a counter: there
+ * is no generator state, so results do not depend on threads, order or what else was drawn. */
 #ifndef NN_BASE_RNG_H
 #define NN_BASE_RNG_H
 
@@ -9,8 +9,8 @@
 struct rng_key { uint32_t k[2]; };
 struct rng_block { uint32_t v[4]; };
 
-/* The key of a stream: the seed, the 64-bit hash of the drawing node's path, and the domain and step
- * it is drawn for. */
+/* The key of a stream: the seed, the 64-bit hash of the drawing node's path, and the domain and
+ * step it is drawn for. */
 struct rng_key rng_key_make(uint64_t seed, uint64_t path_hash, uint64_t step);
 
 static inline struct rng_block rng_philox(struct rng_key key, uint64_t counter_low,

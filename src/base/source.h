@@ -50,7 +50,8 @@ struct place source_place(const struct sources *s, struct span at);
 const char *source_line(const struct sources *s, uint32_t source, uint32_t line, uint32_t *n_bytes);
 /* The bytes of a span. */
 const char *source_text(const struct sources *s, struct span at);
-/* The bytes (1 to 4) of the UTF-8 character at `at`, before `end`; a byte that begins none counts as one. */
+/* The bytes (1 to 4) of the UTF-8 character at `at`, before `end`; a byte that begins none counts
+ * as one. */
 int source_char_bytes(const char *at, const char *end);
 /* The smallest span that covers both (of one source; otherwise `a`). */
 struct span span_cover(struct span a, struct span b);

@@ -1,5 +1,6 @@
-/* Appending nodes. A call is completed with defaults, checked for one dtype, shown to its shape rule, and interned; a refusal is
- * turned into a diagnostic that underlines the operands and says of each its whole shape and where it comes from. */
+/* Appending nodes. A call is completed with defaults, checked for one dtype, shown to its shape
+ * rule, and interned; a refusal is turned into a diagnostic that underlines the operands and says
+ * of each its whole shape and where it comes from. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -183,7 +184,8 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
         if (k >= 0 && k < n_in && at[k].source)
             where = at[k];
     }
-    /* the leftmost underlined operand is where an editor should jump, unless it stands on another line */
+    /* the leftmost underlined operand is where an editor should jump, unless it stands on another
+     * line */
     for (int i = 0; at && i < fault->n_marks; i++) {
         int k = fault->mark[i].operand;
         if (k >= 0 && k < n_in && at[k].source == where.source && at[k].offset < where.offset)

@@ -1,5 +1,6 @@
-/* Appending nodes: the shape rule is asked, a refusal becomes a diagnostic at the operands' spans, an accepted node is interned.
- * Used by the evaluator (a script's calls), by gradients and by rewrites. */
+/* Appending nodes: the shape rule is asked, a refusal becomes a diagnostic at the operands' spans,
+ * an accepted node is interned. Used by the evaluator (a script's calls), by gradients and by
+ * rewrites. */
 #ifndef NN_IR_BUILD_H
 #define NN_IR_BUILD_H
 
@@ -17,13 +18,15 @@ struct build {
     struct fault *last_fault;    /* the last refusal, whether reported or not; may be NULL */
 };
 
-/* One call: n_in inputs, their spans (NULL inside passes), settings in the signature's order (NULL: all defaults; an UNSET one
- * takes its default). NULL when the rule refused; reported unless b->diags is NULL. */
+/* One call: n_in inputs, their spans (NULL inside passes), settings in the signature's order (NULL:
+ * all defaults; an UNSET one takes its default). NULL when the rule refused; reported unless
+ * b->diags is NULL. */
 struct node *build_op(struct build *b, enum op_id id, struct node *const *in, int n_in,
                       const struct attr *attr, const struct span *at, const char *path);
 
-/* Reports a fault about `n` (or about a call that made no node: operands given) with provenance: each operand's whole shape and where it
- * comes from ("declared at line 7", "from flatten, line 6"). */
+/* Reports a fault about `n` (or about a call that made no node: operands given) with provenance:
+ * each operand's whole shape and where it comes from ("declared at line 7", "from flatten, line
+ * 6"). */
 void build_report(struct build *b, const struct fault *fault, struct node *const *in, int n_in,
                   const struct span *at, const struct origin *origin);
 
@@ -48,7 +51,8 @@ struct node *build_sum(struct build *b, struct node *x, uint32_t axes, bool keep
 /* Sums what was stretched: x has the broadcast shape, the result the shape `to`. */
 struct node *build_sum_to(struct build *b, struct node *x, const struct shape *to);
 
-/* The gradient of one node: dx[i] is to be set for each input i with need[i]; what stays NULL has no gradient. */
+/* The gradient of one node: dx[i] is to be set for each input i with need[i]; what stays NULL has
+ * no gradient. */
 struct gradient_call {
     struct build *b;
     struct node *node; /* its inputs and result */

@@ -1,5 +1,5 @@
-/* Printing and checking a graph. A dump names no address and numbers nodes by the walk from the roots, so that it can
- * be compared with a recorded one. */
+/* Printing and checking a graph. A dump names no address and numbers nodes by the walk from the
+ * roots, so that it can be compared with a recorded one. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +124,8 @@ void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
     arena_free(&scratch);
 }
 
-/* What the builder presets for the rule: the dtype of the first input that shares its own with the result. */
+/* What the builder presets for the rule: the dtype of the first input that shares its own with the
+ * result. */
 static enum dtype shared_dtype(const struct node *n) {
     for (int k = 0; k < n->n_in; k++) {
         int type = n->op->input[k < n->op->n_inputs ? k : n->op->n_inputs - 1].type;

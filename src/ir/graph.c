@@ -1,7 +1,8 @@
 /* Nodes, hash-consing, sweeping and walks.
  *
- * Interning compares op, inputs, settings, result type and payload, so that building the same expression twice gives one node and a
- * loop that builds what it evaluates adds nothing. Placeholders are never merged: each declaration is its own. */
+ * Interning compares op, inputs, settings, result type and payload, so that building the same
+ * expression twice gives one node and a loop that builds what it evaluates adds nothing.
+ * Placeholders are never merged: each declaration is its own. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +85,8 @@ static bool attr_same(const struct attr *a, const struct attr *b) {
     }
 }
 
-/* Small constants are equal when their bytes are; large ones only when they are the same storage. */
+/* Small constants are equal when their bytes are; large ones only when they are the same
+ * storage. */
 enum { SMALL_CONSTANT_BYTES = 256 };
 
 static bool small(const struct tensor *t) { return tensor_bytes(t) <= SMALL_CONSTANT_BYTES; }
@@ -200,7 +202,8 @@ void graph_unmark(struct graph *g) {
         n->reachable = false;
 }
 
-/* Depth-first with an explicit stack threaded through no memory of its own: chains are long, the C stack is short. */
+/* Depth-first with an explicit stack threaded through no memory of its own: chains are long, the C
+ * stack is short. */
 void graph_mark(struct graph *g, struct node *root) {
     if (!root || root->reachable)
         return;

@@ -1,6 +1,7 @@
-/* The op graph. Nodes are immutable once built and hash-consed: the same op over the same inputs with the same settings is
- * the same node. A graph owns its nodes; those of the session's graph are swept when nothing in the script can reach
- * them any more, those of a plan live in the plan's arena. */
+/* The op graph. Nodes are immutable once built and hash-consed: the same op over the same inputs
+ * with the same settings is the same node. A graph owns its nodes; those of the session's graph are
+ * swept when nothing in the script can reach them any more, those of a plan live in the plan's
+ * arena. */
 #ifndef NN_IR_GRAPH_H
 #define NN_IR_GRAPH_H
 
@@ -47,8 +48,7 @@ struct node {
 };
 
 struct graph {
-    struct arena
-        *arena; /* nodes live here; NULL: on the heap, freed by graph_sweep and graph_free */
+    struct arena *arena; /* nodes live here; NULL: on the heap, freed by sweep and graph_free */
     struct node **buckets;
     uint32_t n_buckets, n_nodes;
     struct node *nodes; /* all, newest first */
@@ -58,8 +58,8 @@ struct graph {
 void graph_init(struct graph *g, struct arena *arena);
 void graph_free(struct graph *g);
 
-/* Gives the node that equals *like (op, inputs, settings, dtype, path and payload) or adds a copy of it. Shape and dtype must be
- * set. */
+/* Gives the node that equals *like (op, inputs, settings, dtype, path and payload) or adds a copy
+ * of it. Shape and dtype must be set. */
 struct node *graph_intern(struct graph *g, const struct node *like);
 
 /* Sweeping: unmark all, mark from roots, free the rest. */
@@ -67,9 +67,9 @@ void graph_unmark(struct graph *g);
 void graph_mark(struct graph *g, struct node *n);
 void graph_sweep(struct graph *g, void (*forget)(void *context, struct node *n), void *context);
 
-/* All nodes that the roots need, inputs before users, each once; in an order that depends on the graph's form only. Iterative: depth is
- * not limited by the C stack. The array lives in `arena`. `stop` (may be NULL) says where not to go further: its node is listed, its
- * inputs are not. */
+/* All nodes that the roots need, inputs before users, each once; in an order that depends on the
+ * graph's form only. Iterative: depth is not limited by the C stack. The array lives in `arena`.
+ * `stop` (may be NULL) says where not to go further: its node is listed, its inputs are not. */
 struct node_list {
     struct node **at;
     int n;
@@ -80,11 +80,13 @@ struct node_list graph_order(struct graph *g, struct arena *arena, struct node *
 
 /* One line a node, numbered by a walk from the roots:
  *   %3 float[batch, 64] = matmul %1 %2   ; mlp.nn:12:9
- * with settings as axis=1 and names as `logits`. `suffix` (may be NULL) may add words to a node's line. */
+ * with settings as axis=1 and names as `logits`. `suffix` (may be NULL) may add words to a node's
+ * line. */
 void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
                 const struct symbols *symbols, const struct sources *sources, FILE *out);
 
-/* Checks what must hold of every node (arity, dtypes, settings set, shapes as the rule says); names the first that does not, or NULL. */
+/* Checks what must hold of every node (arity, dtypes, settings set, shapes as the rule says); names
+ * the first that does not, or NULL. */
 const char *graph_verify(struct graph *g, struct arena *a, struct symbols *symbols,
                          struct node *const *roots, int n_roots);
 

@@ -1,10 +1,13 @@
 /* What a kernel gets: pointers, sizes, settings, a range. No graph, no session, no allocation.
  *
- * A kernel's work is cut into units by the sizes alone. What a unit computes may not depend on which other units run in the same call or on
- * which thread: then results are the same bits at any number of threads. Sums that cross units go through `shared` as partial sums, one a
- * unit, and a later phase adds them in order. Phases run one after another, units of a phase in any order and in parallel.
+ * A kernel's work is cut into units by the sizes alone. What a unit computes may not depend on
+ * which other units run in the same call or on which thread: then results are the same bits at any
+ * number of threads. Sums that cross units go through `shared` as partial sums, one a unit, and a
+ * later phase adds them in order. Phases run one after another, units of a phase in any order and
+ * in parallel.
  *
- * Kernels are compiled once for each instruction set (ISA is avx512, avx2 or portable) from the same source. */
+ * Kernels are compiled once for each instruction set (ISA is avx512, avx2 or portable) from the
+ * same source. */
 #ifndef NN_IR_KERNEL_H
 #define NN_IR_KERNEL_H
 
@@ -21,18 +24,20 @@ struct kernel_arg {
 struct draw {
     uint64_t seed;
     uint64_t path; /* hash of the drawing node's path */
-    uint64_t
-        step; /* which draw of that node: the domain (initialiser, training, evaluation) in the top bits */
+    /* which draw of that node: the domain (initialiser, training, evaluation) in the top bits */
+    uint64_t step;
 };
 
-/* The first element found outside an op's domain (a label of 12 for 10 classes, a NaN where none may be). Filled at most once a step. */
+/* The first element found outside an op's domain (a label of 12 for 10 classes, a NaN where none
+ * may be). Filled at most once a step. */
 struct kernel_fault {
     int raised; /* atomic */
     int64_t element;
     double value, low, high; /* allowed: low <= value < high; NaN when there is no such bound */
 };
 
-/* A chain of elementwise ops over one shape. Operands are numbered: 0..n_in-1 the inputs, then one a result of an instruction. */
+/* A chain of elementwise ops over one shape. Operands are numbered: 0..n_in-1 the inputs, then one
+ * a result of an instruction. */
 enum { MAX_EW_INSTRUCTIONS = 64, MAX_EW_INPUTS = 24, MAX_EW_OUTPUTS = 24 };
 struct ew_instruction {
     enum op_id op;       /* an EW1, EW2, CMP2 row, where or cast */
@@ -63,28 +68,31 @@ enum { MAX_PHASES = 4 };
 struct kernel_work {
     int n_phases;
     int64_t units[MAX_PHASES];
-    double cost
-        [MAX_PHASES]; /* of a whole phase, in bytes touched or multiply-adds: small phases stay on one thread */
+    /* of a whole phase, in bytes touched or multiply-adds: small phases stay on one thread */
+    double cost[MAX_PHASES];
     size_t scratch_bytes; /* for each worker */
     size_t shared_bytes;  /* for the call */
-    const char *
-        name; /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
+    /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
+    const char *name;
 };
 
 struct kernel {
     /* Once, when the plan is made: sizes are known, data pointers are not. Memory from `a`. */
     void (*prepare)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
-    /* Units [begin, end) of a phase. `scratch` is the worker's own, 64-byte aligned. Outputs never overlap inputs, except in elementwise
-     * steps, where an output may be the very same storage as an input of the same shape and dtype. */
+    /* Units [begin, end) of a phase. `scratch` is the worker's own, 64-byte aligned. Outputs never
+     * overlap inputs, except in elementwise steps, where an output may be the very same storage as
+     * an input of the same shape and dtype. */
     void (*run)(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch);
 };
 
 enum isa { ISA_PORTABLE, ISA_AVX2, ISA_AVX512, N_ISAS };
 
-/* The best instruction set of this processor; $NNRUN_ISA (portable, avx2, avx512) asks for a lesser one. */
+/* The best instruction set of this processor; $NNRUN_ISA (portable, avx2, avx512) asks for a lesser
+ * one. */
 enum isa kernel_best_isa(void);
 const char *kernel_isa_name(enum isa isa);
-/* NULL for LEAF and ALIAS ops. Elementwise ops have none of their own: kernel_elementwise runs programs of them. */
+/* NULL for LEAF and ALIAS ops. Elementwise ops have none of their own: kernel_elementwise runs
+ * programs of them. */
 const struct kernel *kernel_find(enum isa isa, enum op_id op);
 const struct kernel *kernel_elementwise(enum isa isa);
 

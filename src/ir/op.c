@@ -1,6 +1,7 @@
 /* The op table made of ops.def: each row's signature is taken apart here, once a session.
  *
- * Not for: what an op does. Shape rules and gradients are handed in as an array, kernels are found in ops/. */
+ * Not for: what an op does. Shape rules and gradients are handed in as an array, kernels are found
+ * in ops/. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static const struct row rows[N_OPS] = {
 #undef OP
 };
 
-/* A cursor over a signature's text. The texts are ours: a malformed one is our mistake and asserts. */
+/* A cursor over a signature's text. The texts are ours: a malformed one is our mistake and
+ * asserts. */
 struct cursor {
     const char *at;
     struct intern_table *names;

@@ -1,8 +1,9 @@
-/* What an op is: a row of ops.def made into a struct, with its signature taken apart. Shape rules and gradients are
- * functions of the families in ops/; they are reached from here only.
+/* What an op is: a row of ops.def made into a struct, with its signature taken apart. Shape rules
+ * and gradients are functions of the families in ops/; they are reached from here only.
  *
- * A shape rule sees shapes, dtypes and settings, never nodes, and is used twice: when a node is built (symbolic shapes) and
- * when a plan is made (concrete ones), so what could not be known at build is checked by the same words. */
+ * A shape rule sees shapes, dtypes and settings, never nodes, and is used twice: when a node is
+ * built (symbolic shapes) and when a plan is made (concrete ones), so what could not be known at
+ * build is checked by the same words. */
 #ifndef NN_IR_OP_H
 #define NN_IR_OP_H
 
@@ -27,8 +28,8 @@ enum op_id {
 enum op_trait { OP_PLAIN, OP_ELEMENTWISE, OP_LEAF, OP_ALIAS, OP_RANDOM, OP_EFFECT };
 enum op_domain { DOMAIN_NUM, DOMAIN_FLT, DOMAIN_BIT, DOMAIN_ANY };
 
-/* Settings. ATTR_UNSET stands for "not given": the builder puts the signature's default, and `none` stays UNSET for the
- * shape rule to fill in. */
+/* Settings. ATTR_UNSET stands for "not given": the builder puts the signature's default, and `none`
+ * stays UNSET for the shape rule to fill in. */
 enum attr_kind {
     ATTR_UNSET,
     ATTR_INT,
@@ -48,8 +49,7 @@ struct attr {
         double f;
         const char *s; /* interned */
         enum dtype dtype;
-        struct shape
-            shape; /* SHAPE: a size of -1 (k = -1, no symbol) means "work it out", reshape only */
+        struct shape shape; /* SHAPE: -1 (no symbol) is "work it out", reshape only */
         struct {
             int n;
             int64_t v[MAX_RANK];
@@ -95,8 +95,8 @@ struct op_table {
     struct op op[N_OPS];
 };
 
-/* The rules of each op, as the families in ops/ define them: op_rules[N_OPS] of ops/rules.c is handed in, because ir
- * does not see ops. */
+/* The rules of each op, as the families in ops/ define them: op_rules[N_OPS] of ops/rules.c is
+ * handed in, because ir does not see ops. */
 struct op_rule {
     bool (*shape)(struct shape_call *c);
     void (*gradient)(struct gradient_call *c); /* NULL: none */
@@ -126,8 +126,8 @@ struct shape_call {
     int n_in;
     const struct shape *in;     /* [n_in] */
     const enum dtype *in_dtype; /* [n_in] */
-    struct attr
-        *attr; /* [op->n_settings]; a rule normalises them in place (negative axes, defaults) */
+    /* [op->n_settings]; a rule normalises them in place (negative axes, defaults) */
+    struct attr *attr;
     const char *spelling; /* how the script wrote it: "@", "+", "matmul" */
     bool lenient; /* asked by a pass, not by a script: what is only probably a mistake passes */
     struct symbols *symbols;
@@ -139,7 +139,8 @@ struct shape_call {
 /* Refuses: fills c->fault and gives false, so that a rule can `return shape_refuse(..)`. */
 bool shape_refuse(struct shape_call *c, enum diag_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Underlines operand i (its shape and where it comes from are added by the caller); axis -1: no axis. */
+/* Underlines operand i (its shape and where it comes from are added by the caller); axis -1: no
+ * axis. */
 void shape_mark(struct shape_call *c, int operand, int axis);
 void shape_help(struct shape_call *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -150,7 +151,8 @@ bool axes_normalise(struct shape_call *c, int operand,
                     struct attr *axes); /* sorted, no duplicates; all -> every axis */
 /* NumPy broadcasting of two dims: 1 stretches; the rest must match. DIFFER when they cannot. */
 enum dim_match dim_broadcast(const struct symbols *s, struct dim a, struct dim b, struct dim *out);
-/* The broadcast shape of all inputs, refusing a stretch on both sides unless the 1 was written on purpose. */
+/* The broadcast shape of all inputs, refusing a stretch on both sides unless the 1 was written on
+ * purpose. */
 bool shape_broadcast(struct shape_call *c);
 /* The rule of elementwise rows: checks the domain, broadcasts. */
 bool shape_elementwise(struct shape_call *c);

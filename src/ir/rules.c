@@ -1,5 +1,5 @@
-/* What shape rules share: refusing, axes, NumPy's broadcasting with one refusal, and the rules of elementwise rows and of rows
- * whose signature says it all. */
+/* What shape rules share: refusing, axes, NumPy's broadcasting with one refusal, and the rules of
+ * elementwise rows and of rows whose signature says it all. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,8 +108,8 @@ static bool refuse_broadcast(struct shape_call *c, int i, int axis, int rank, st
     return false;
 }
 
-/* [n, 1] - [n]: each operand would stretch along an axis where the other does not, and nobody wrote the 1 in order to have it
- * stretched. Almost always a column meant to be a vector. */
+/* [n, 1] - [n]: each operand would stretch along an axis where the other does not, and nobody wrote
+ * the 1 in order to have it stretched. Almost always a column meant to be a vector. */
 static bool refuse_two_stretch(struct shape_call *c, int rank) {
     bool stretched[MAX_INPUTS] = {false}, meant = false;
     for (int i = 0; i < c->n_in; i++)

@@ -1,5 +1,5 @@
-/* The standard library as it was when the program was built: the files of stdlib/, made into bytes by the
- * Makefile. Names are as messages print them ("stdlib/layers.nn").
+/* The standard library as it was when the program was built: the files of stdlib/, made into bytes
+ * by the Makefile. Names are as messages print them ("stdlib/layers.nn").
  *
  * Not for: a library given with --stdlib; that is read from its folder. */
 #ifndef NN_SESSION_EMBEDDED_H

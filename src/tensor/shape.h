@@ -1,6 +1,6 @@
-/* Shapes with named dimensions. A dimension is a product k * s1 * s2 * ..: a whole number and up to four
- * symbols. A symbol is a name of the script (`batch`) or anonymous (`?`, each one distinct). Concrete
- * shapes have no symbols. Everything here is by value; a struct symbols holds the names.
+/* Shapes with named dimensions. A dimension is a product k * s1 * s2 * ..: a whole number and up to
+ * four symbols. A symbol is a name of the script (`batch`) or anonymous (`?`, each one distinct).
+ * Concrete shapes have no symbols. Everything here is by value; a struct symbols holds the names.
  *
  * Kernels never see this: they get concrete sizes (ir/kernel.h). */
 #ifndef NN_TENSOR_SHAPE_H
@@ -15,13 +15,15 @@
 enum { MAX_RANK = 8, MAX_DIM_SYMBOLS = 4 };
 
 struct dim {
-    int64_t k;                     /* the constant factor; the size itself when there is no symbol */
+    /* the constant factor; the size itself when there is no symbol */
+    int64_t k;
     uint32_t sym[MAX_DIM_SYMBOLS]; /* symbol numbers, ascending, 0 = none (zeros last) */
 };
 
 struct shape {
     int rank;
-    uint32_t on_purpose; /* bit i: axis i is a 1 that was written to be stretched (`x[:, new]`); no part of equality */
+    /* bit i: axis i is a 1 that was written to be stretched (`x[:, new]`); no part of equality */
+    uint32_t on_purpose;
     struct dim d[MAX_RANK];
 };
 
@@ -45,18 +47,19 @@ static inline bool dim_is_const(struct dim d) { return d.sym[0] == 0; }
 static inline bool dim_is_one(struct dim d) { return d.sym[0] == 0 && d.k == 1; }
 bool dim_same(struct dim a, struct dim b);
 
-/* SAME: equal whatever the symbols are. DIFFER: an error now (two constants, or two different names, or a
- * multiple of the same thing). MAYBE: only a run can tell (an anonymous symbol, or a name against a
- * constant). */
+/* SAME: equal whatever the symbols are. DIFFER: an error now (two constants, or two different
+ * names, or a multiple of the same thing). MAYBE: only a run can tell (an anonymous symbol, or a
+ * name against a constant). */
 enum dim_match { DIM_SAME, DIM_MAYBE, DIM_DIFFER };
 enum dim_match dim_compare(const struct symbols *s, struct dim a, struct dim b);
 
-/* a * b; false when it has too many symbols. a / b when b divides a exactly as a product; else false. */
+/* a * b; false when it has too many symbols. a / b when b divides a exactly as a product; else
+ * false. */
 bool dim_multiply(struct dim a, struct dim b, struct dim *out);
 bool dim_divide(struct dim a, struct dim b, struct dim *out);
 
-/* The sizes of symbols, when known: size[sym], -1 = not bound. Substitutes; false when a symbol is not bound
- * (*unbound names it). */
+/* The sizes of symbols, when known: size[sym], -1 = not bound. Substitutes; false when a symbol is
+ * not bound (*unbound names it). */
 struct bindings {
     int64_t *size;
     uint32_t n; /* symbols beyond n are not bound */
@@ -72,8 +75,8 @@ bool shape_count(const struct shape *s, struct dim *count);
 /* The number of elements of a concrete shape. */
 int64_t shape_n_elements(const struct shape *s);
 
-/* "batch", "?", "7*time", "784"; "[batch, 784]", and "" for a scalar, so that behind a dtype's name they read
- * "float[batch, 784]" and "float". Gives buf. */
+/* "batch", "?", "7*time", "784"; "[batch, 784]", and "" for a scalar, so that behind a dtype's name
+ * they read "float[batch, 784]" and "float". Gives buf. */
 enum { SHAPE_TEXT = 256 };
 char *dim_print(char *buf, int n_buf, const struct symbols *s, struct dim d);
 char *shape_print(char *buf, int n_buf, const struct symbols *s, const struct shape *sh);

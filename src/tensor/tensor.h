@@ -1,5 +1,5 @@
-/* A tensor that has a value: dense, row-major, 64-byte aligned storage, counted references. These are the
- * only things that outlive a plan: variables, data sets, fetched results.
+/* A tensor that has a value: dense, row-major, 64-byte aligned storage, counted references. These
+ * are the only things that outlive a plan: variables, data sets, fetched results.
  *
  * Symbolic tensors are nodes (ir/graph.h). */
 #ifndef NN_TENSOR_TENSOR_H
@@ -29,7 +29,8 @@ struct tensor *tensor_view(struct tensor *t, int rank, const int64_t *dim);
 struct tensor *tensor_ref(struct tensor *t);
 void tensor_unref(struct tensor *t); /* NULL is fine */
 struct tensor *tensor_copy(const struct tensor *t);
-struct tensor *tensor_cast(const struct tensor *t, enum dtype to); /* a copy; C conversions, bool is != 0 */
+/* a copy; C conversions, bool is != 0 */
+struct tensor *tensor_cast(const struct tensor *t, enum dtype to);
 struct tensor *tensor_scalar(enum dtype t, double value);
 
 size_t tensor_bytes(const struct tensor *t);
@@ -37,9 +38,9 @@ struct shape tensor_shape(const struct tensor *t);
 double tensor_get(const struct tensor *t, int64_t i); /* element i in storage order */
 void tensor_set(struct tensor *t, int64_t i, double v);
 
-/* As the REPL echoes it: nested brackets, columns aligned, long axes cut to "... " (NumPy's threshold of
- * 1000 elements, 3 at each end), the shortest digits that read back as the same element, at most 8 significant.
- * A scalar prints as its number alone. No trailing newline. */
+/* As the REPL echoes it: nested brackets, columns aligned, long axes cut to "... " (NumPy's
+ * threshold of 1000 elements, 3 at each end), the shortest digits that read back as the same
+ * element, at most 8 significant. A scalar prints as its number alone. No trailing newline. */
 void tensor_print(const struct tensor *t, FILE *out);
 /* The same into a buffer that grows in the arena. */
 char *tensor_text(struct arena *a, const struct tensor *t);
