@@ -99,7 +99,8 @@ static bool call_dtype(struct interp *in, enum dtype t, struct args *a, struct v
         return true;
     }
     struct node *n;
-    if (!to_node(in, v, a->at[0].at, -1, &n))
+    /* a list is made with that dtype: going through float would lose digits */
+    if (!to_node(in, v, a->at[0].at, v.kind == VALUE_LIST ? (int)t : -1, &n))
         return false;
     struct attr to = {.kind = ATTR_DTYPE, .dtype = t};
     in->build.origin = interp_origin(in, a->call);

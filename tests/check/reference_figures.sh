@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ten steps of the library's optimizers, and dropout with its mask fixed, against PyTorch's figures in tests/data/reference, which are lists
-# that a script can read: the figures and the program below make one script.
+# Ten steps of the library's optimizers, dropout with its mask fixed, and the cross-entropies with their gradients, against
+# PyTorch's figures in tests/data/reference. They are lists that a script can read: figures and program make one script.
 set -eu
 nnrun=${NNRUN:-build/nnrun}
 data=$(dirname "$0")/../data/reference
@@ -49,6 +49,30 @@ print("ok")
 EOF
 }
 
+cross_entropy() {
+    # two figures are called like the ops that they are of
+    sed 's/^softmax_cross_entropy/want/; s/^sparse_softmax_cross_entropy/want_sparse/' "$data/cross_entropy.txt"
+    cat <<EOF
+placeholder z: $1[n, 5]
+placeholder t: $1[n, 5]
+placeholder c: int[n]
+upstream = constant(dy, dtype=$1)
+fn worst(a, b) = max(abs(a - constant(b, dtype=$1)))
+fn table(x) = reshape(constant(x, dtype=$1), [4, 5])
+dense_loss = softmax_cross_entropy(z, t)
+sparse_loss = sparse_softmax_cross_entropy(z, c)
+safe_loss = -sum(t * log(softmax(z)), axis=1)
+differences = eval(
+  worst(dense_loss, want), worst(safe_loss, want), worst(sparse_loss, want_sparse),
+  max(abs(gradients(sum(dense_loss * upstream), z) - table(dlogits))),
+  max(abs(gradients(sum(safe_loss * upstream), z) - table(dlogits))),
+  max(abs(gradients(sum(sparse_loss * upstream), z) - table(dlogits_sparse))),
+  z=table(logits), t=table(labels), c=classes)
+for i in range(6) { assert(differences[i] < $2, "figure {i} differs by {differences[i]:g}") }
+print("ok")
+EOF
+}
+
 check() {
     "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1" >&2; exit 1; }
     grep -qx ok "$work/out" || { echo "failed: $1" >&2; exit 1; }
@@ -62,3 +86,5 @@ done
 for dtype in float float64; do
     dropout $dtype > "$work/script.nn"; check "dropout $dtype"
 done
+cross_entropy float64 1e-12 > "$work/script.nn"; check "cross_entropy float64"
+cross_entropy float 2e-6 > "$work/script.nn"; check "cross_entropy float"
