@@ -137,7 +137,11 @@ bool call_value(struct interp *in, struct value f, struct args *a, struct value 
     struct span at = a->site && a->site->kind == AST_CALL ? a->site->kids[0]->span : a->call;
     char text[128];
     describe_value(in, f, text, sizeof text);
-    return fail_at(in, E_NOT_CALLABLE, at, "this is %s, which cannot be called", text);
+    struct diag *d =
+        diag_error(in->o.diags, E_NOT_CALLABLE, at, "this is %s, which cannot be called", text);
+    if (a->site && a->site->kind == AST_CALL && a->site->kids[0]->kind == AST_NAME)
+        note_hiding(in, d, a->site->kids[0]->text);
+    return interp_fail(in, d);
 }
 
 bool call_with_one(struct interp *in, struct value callee, struct value x, struct span at_x,

@@ -226,7 +226,7 @@ bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt,
     d->tree = stmt, d->scope = s, d->library = in->in_library;
     *out = V_OBJECT(VALUE_DEFINITION, d);
     root_push(in, *out);
-    scope_set(&in->heap, s, stmt->text, *out);
+    bind_name(in, s, stmt->text, *out, stmt->name_at);
     return true;
 }
 
@@ -301,7 +301,8 @@ bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, st
         return fail_at(in, E_WRONG_KIND, stmt->kids[0]->span,
                        "a param's default must be a number, a bool or a string, not %s",
                        value_kind_words(out->kind));
-    for (int i = 0; i < in->o.n_overrides; i++) {
+    /* The command line sets the script's own. */
+    for (int i = 0; in->unit == in->script && i < in->o.n_overrides; i++) {
         struct setting_override *o = &in->o.overrides[i];
         if (strcmp(o->name, stmt->text))
             continue;

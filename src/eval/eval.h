@@ -38,6 +38,14 @@ struct request {
     struct tensor **result;      /* out: [n_fetch], one reference each */
 };
 
+/* A file, or a text that has none, as the evaluator runs it. */
+struct unit_source {
+    const char *key;  /* the same file has the same one; NULL: not a file */
+    const char *path; /* for messages */
+    const struct ast *tree;
+    bool library;
+};
+
 struct host {
     void *context;
     /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or
@@ -49,6 +57,10 @@ struct host {
     const struct node *(*gradient_cut)(void *context, struct node *loss, struct node *wrt);
     /* A node of the session's graph is about to be freed (plans that mention it must go). */
     void (*forget_node)(void *context, struct node *n);
+    /* import "path", written at `at`: finds the file (key, path, library), and reads it (tree).
+     * false: reported. */
+    bool (*find_unit)(void *context, const char *path, struct span at, struct unit_source *out);
+    bool (*read_unit)(void *context, struct span at, struct unit_source *u);
 };
 
 struct setting_override { /* name=value of the command line */
@@ -80,9 +92,9 @@ struct interp_options {
 struct interp *interp_new(const struct interp_options *o);
 void interp_free(struct interp *in); /* releases tensors, values and data sets */
 
-/* Runs a SCRIPT. library: a file of the standard library (its definitions go into the scope below
- * the user's). false: errors were reported or it was interrupted. */
-bool interp_run(struct interp *in, const struct ast *script, bool library);
+/* Runs a script, or a file of the standard library (whose definitions go into the scope below the
+ * user's). false: errors were reported or it was interrupted. */
+bool interp_run(struct interp *in, const struct unit_source *u);
 
 /* Runs one statement as the REPL does: an expression statement's value is echoed to `out`. */
 bool interp_echo(struct interp *in, const struct ast *script);

@@ -7,13 +7,21 @@
 void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at) {
     ARRAY(const char *) names = {0};
     struct arena scratch = {0};
+    if (in->names_missing) {
+        interp_fail(in, NULL);
+        return;
+    }
+    const struct module *hiding = module_hiding(in, name);
     for (; s; s = s->parent)
         for (int i = 0; i < s->cap; i++)
             if (s->name[i])
                 array_push(&scratch, &names, s->name[i]);
     const char *near = nearest_name(name, names.at, names.n);
     struct diag *d = diag_error(in->o.diags, E_UNKNOWN_NAME, at, "`%s` is not defined", name);
-    if (near)
+    if (hiding)
+        diag_help(d, "%s has one, but names that begin with `_` are not seen outside of their file",
+                  module_name(hiding));
+    else if (near)
         diag_help(d, "did you mean `%s`?", near);
     arena_free(&scratch);
     interp_fail(in, d);

@@ -85,6 +85,8 @@ void interp_collect(struct interp *in) {
     graph_unmark(g);
     object_mark(&in->heap, &in->library->o);
     object_mark(&in->heap, &in->globals->o);
+    for (int i = 0; i < in->modules.n; i++)
+        object_mark(&in->heap, &in->modules.at[i]->scope->o);
     graph_mark(g, in->training);
     for (int i = 0; i < in->roots.n; i++)
         value_mark(&in->heap, g, in->roots.at[i]);
@@ -169,6 +171,7 @@ struct interp *interp_new(const struct interp_options *o) {
     in->s_feed = intern(in, "feed");
     in->library = scope_new(&in->heap, NULL);
     in->globals = scope_new(&in->heap, in->library);
+    in->script = module_add(in, &(struct unit_source){.path = "<input>"}, in->globals);
     struct shape scalar = shape_scalar();
     in->training = build_placeholder(&in->build, intern(in, "training"), DTYPE_BOOL, &scalar, NULL);
     builtins_define(in, in->library);
@@ -196,12 +199,7 @@ static bool report_stray_flow(struct interp *in, const struct ast *stmt) {
                    in->flow == FLOW_RETURN ? "function" : "loop");
 }
 
-static bool run_top_level(struct interp *in, struct scope *s, const struct ast *stmt,
-                          struct value *last) {
-    in->roots.n = 0;
-    in->prefix.n = 0;
-    in->body = NULL;
-    in->caller = NULL;
+bool run_statement(struct interp *in, struct scope *s, const struct ast *stmt, struct value *last) {
     in->flow = FLOW_NONE;
     interp_collect_if_due(in);
     bool ok = eval_stmt(in, s, stmt, last);
@@ -213,26 +211,38 @@ static bool run_top_level(struct interp *in, struct scope *s, const struct ast *
     return ok;
 }
 
-bool interp_run(struct interp *in, const struct ast *script, bool library) {
-    struct scope *s = library ? in->library : in->globals;
+static bool run_top_level(struct interp *in, const struct ast *stmt, struct value *last) {
+    in->roots.n = 0;
+    in->prefix.n = 0;
+    in->body = NULL;
+    in->caller = NULL;
+    return run_statement(in, in->globals, stmt, last);
+}
+
+bool interp_run(struct interp *in, const struct unit_source *u) {
     bool ok = true;
-    in->failed = in->stopped = false;
-    in->in_library = library;
-    for (int i = 0; i < script->n_kids && !in->stopped; i++) {
+    in->failed = in->stopped = in->names_missing = false;
+    if (u->library)
+        return module_run_library(in, u);
+    in->script->key = u->key, in->script->path = u->path;
+    array_push(&in->arena, &in->script->trees, u->tree);
+    in->unit = in->script;
+    for (int i = 0; i < u->tree->n_kids && !in->stopped; i++) {
         struct value last;
-        ok = run_top_level(in, s, script->kids[i], &last) && ok;
+        ok = run_top_level(in, u->tree->kids[i], &last) && ok;
     }
-    in->in_library = false;
-    return ok;
+    return ok && !in->failed;
 }
 
 bool interp_echo(struct interp *in, const struct ast *script) {
     bool ok = true;
-    in->failed = in->stopped = false;
+    in->failed = in->stopped = in->names_missing = false;
+    array_push(&in->arena, &in->script->trees, script);
+    in->unit = in->script;
     for (int i = 0; i < script->n_kids && ok; i++) {
         const struct ast *stmt = script->kids[i];
         struct value last = V_NONE;
-        ok = run_top_level(in, in->globals, stmt, &last);
+        ok = run_top_level(in, stmt, &last);
         bool shown =
             stmt->kind < AST_PARAMS || stmt->kind == AST_ASSIGN || stmt->kind == AST_PLACEHOLDER;
         if (ok && shown && stmt->kind != AST_FN && last.kind != VALUE_NONE) {

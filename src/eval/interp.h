@@ -8,6 +8,7 @@
  *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
+ *   module.c   files: import, what each shows the others
  *   interp.c   the whole: scopes, collection, running a script
  *
  * Every function that can meet an error gives false after reporting it; the caller only unwinds.
@@ -41,12 +42,32 @@ struct body {
     updates;
 };
 
+/* A file that was run: the script, what it imports, each file of the library. */
+struct module {
+    const char *key, *path;
+    struct scope *scope;
+    ARRAY(const struct ast *) trees; /* several at the prompt */
+    enum { MODULE_RUNNING, MODULE_DONE, MODULE_FAILED } state;
+    bool library;
+    struct module *importer; /* who ran it */
+    ARRAY(struct imported {
+        const char *name;
+        struct module *from;
+    })
+    imported;
+    ARRAY(const char *) noted; /* replacements that were remarked on */
+};
+
 struct interp {
     struct interp_options o;
     struct arena arena; /* of the interpreter: origins, paths, variables */
     struct heap heap;
     struct build build; /* appends to the session's graph */
     struct scope *library, *globals;
+    ARRAY(struct module *) modules;
+    struct module *unit;   /* the file whose statements are run */
+    struct module *script; /* the user's own; its scope is globals */
+    bool names_missing;    /* an import failed: who knows what it would have defined */
     struct node *training;
     const struct origin *caller; /* of the function body under way; NULL at top level */
     enum flow flow;
@@ -110,6 +131,23 @@ const char *intern(struct interp *in, const char *text);
 /* Whoever follows the nesting of a script's calls or values asks first. */
 bool interp_stack_is_deep(const struct interp *in);
 bool interp_polled_stop(struct interp *in, struct span at); /* true: interrupted, flow is set */
+
+/* A statement of a file, outside of all definitions. */
+bool run_statement(struct interp *in, struct scope *s, const struct ast *stmt, struct value *last);
+
+/* module.c */
+struct module *module_add(struct interp *in, const struct unit_source *u, struct scope *scope);
+bool module_run_library(struct interp *in, const struct unit_source *u);
+bool eval_import(struct interp *in, struct scope *s, const struct ast *stmt);
+bool module_field(struct interp *in, struct module *m, const struct ast *e, struct value *out);
+const char *module_name(const struct module *m);
+/* The module that keeps a `_name` to itself, or NULL. */
+struct module *module_hiding(struct interp *in, const char *name);
+/* Adds a note when a name of the file hides a function of the library. */
+void note_hiding(struct interp *in, struct diag *d, const char *name);
+/* Binds a name where a statement stands; remarks on what that replaces. */
+void bind_name(struct interp *in, struct scope *s, const char *name, struct value v,
+               struct span at);
 
 /* expr.c */
 bool eval_expr(struct interp *in, struct scope *s, const struct ast *e, struct value *out);

@@ -96,6 +96,8 @@ static int field_names(struct value v, const char **names, int max) {
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out) {
     if (object.kind == VALUE_POISON)
         return in->flow = FLOW_ERROR, false;
+    if (object.kind == VALUE_MODULE)
+        return module_field(in, object.module->module, e, out);
     if (plain_field(in, object, e->text, out) || builtin_method(in, object, e->text, out)) {
         root_push(in, *out);
         return true;

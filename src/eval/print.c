@@ -114,6 +114,9 @@ static void print_object(struct interp *in, FILE *out, struct value v, bool nest
         fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name,
                 v.dataset->dataset->length);
         break;
+    case VALUE_MODULE:
+        fprintf(out, "module %s", module_name(v.module->module));
+        break;
     default:
         break;
     }

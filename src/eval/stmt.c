@@ -48,6 +48,10 @@ static void poison_inside(struct interp *in, struct scope *s, const struct ast *
         if (e->text)
             poison(in, s, e->text);
         break;
+    case AST_IMPORT:
+        if (e->kids[0])
+            poison(in, s, e->kids[0]->text);
+        break;
     default:
         break;
     }
@@ -95,7 +99,7 @@ bool eval_block(struct interp *in, struct scope *s, const struct ast *block, str
 
 void assign_name(struct interp *in, struct scope *s, const struct ast *target, struct value v) {
     name_value(in, v, path_join(in, target->text));
-    scope_set(&in->heap, s, target->text, v);
+    bind_name(in, s, target->text, v, target->span);
 }
 
 static bool eval_assign(struct interp *in, struct scope *s, const struct ast *stmt,
@@ -267,7 +271,7 @@ bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struc
     case AST_GRADIENT_DEF:
         return unsupported(in, stmt->span, "gradients of one's own");
     case AST_IMPORT:
-        return unsupported(in, stmt->span, "import");
+        return eval_import(in, s, stmt);
     case AST_ROLE:
         return eval_role(in, s, stmt, out);
     case AST_STATE:
@@ -290,7 +294,7 @@ bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struc
         if (!eval_expr(in, s, stmt, out))
             return false;
         if (stmt->text)
-            scope_set(&in->heap, s, stmt->text, *out);
+            bind_name(in, s, stmt->text, *out, stmt->name_at);
         return true;
     default:
         return eval_expr(in, s, stmt, out);

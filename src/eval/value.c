@@ -295,6 +295,7 @@ const char *value_kind_words(enum value_kind kind) {
         [VALUE_METHOD] = "a method",
         [VALUE_STEP] = "a training step",
         [VALUE_DATASET] = "a data set",
+        [VALUE_MODULE] = "a module",
     };
     return words[kind];
 }

@@ -34,6 +34,7 @@ enum value_kind {
     VALUE_METHOD,     /* a builtin bound to its subject: t.eval */
     VALUE_STEP,       /* optimizer.minimize(loss) */
     VALUE_DATASET,
+    VALUE_MODULE, /* import .. as name */
 };
 
 struct value {
@@ -60,6 +61,7 @@ struct value {
         struct method *method;
         struct step_object *step;
         struct dataset_object *dataset;
+        struct module_object *module;
     };
 };
 
@@ -164,6 +166,11 @@ struct dataset_object {
     struct object o;
     struct dataset *dataset;
     bool owner;
+};
+
+struct module_object {
+    struct object o;
+    struct module *module; /* interp.h; its scope is a root of its own */
 };
 
 struct heap {

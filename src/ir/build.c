@@ -153,8 +153,27 @@ static void print_product(char *buf, size_t n_buf, const struct node *n, int axi
                          i < in->rank - 1 ? "*" : " ");
 }
 
-static void print_provenance(struct build *b, const struct node *n, int axis, char *buf,
-                             size_t n_buf) {
+/* The user's text that a fault is shown in: the innermost frame that is not a library's. */
+static uint32_t source_of_fault(const struct build *b, const struct origin *o) {
+    for (; o; o = o->caller)
+        if (o->span.source && !b->diags->sources->at[o->span.source].library)
+            return o->span.source;
+    return 0;
+}
+
+/* "line 7", or "line 7 of nets.nn" when that is another file than `source`. */
+static const char *line_words(struct build *b, struct span at, uint32_t source, char *buf,
+                              size_t n_buf) {
+    const struct place place = source_place(b->diags->sources, at);
+    const char *slash = strrchr(place.path, '/');
+    bool here = !source || source == at.source;
+    snprintf(buf, n_buf, here ? "line %u" : "line %u of %s", place.line,
+             slash ? slash + 1 : place.path);
+    return buf;
+}
+
+static void print_provenance(struct build *b, const struct node *n, int axis, uint32_t source,
+                             char *buf, size_t n_buf) {
     char shape[SHAPE_TEXT], product[96], word[48];
     shape_print(shape, sizeof shape, b->symbols, &n->shape);
     int used =
@@ -162,17 +181,18 @@ static void print_provenance(struct build *b, const struct node *n, int axis, ch
     if (used < 0 || (size_t)used >= n_buf)
         return;
     buf += used, n_buf -= (size_t)used;
-    const struct sources *sources = b->diags->sources;
+    char line[96];
     if (n->op->id == OP_variable && n->variable->declared.source) {
-        snprintf(buf, n_buf, ": declared at line %u",
-                 source_place(sources, n->variable->declared).line);
+        snprintf(buf, n_buf, ": declared at %s",
+                 line_words(b, n->variable->declared, source, line, sizeof line));
     } else if (n->op->id == OP_placeholder && n->origin) {
-        snprintf(buf, n_buf, ": declared at line %u", source_place(sources, n->origin->span).line);
+        snprintf(buf, n_buf, ": declared at %s",
+                 line_words(b, n->origin->span, source, line, sizeof line));
     } else if (n->op->id != OP_constant && n->origin && user_frame(n->origin)->span.source) {
         print_product(product, sizeof product, n, axis);
         maker_word(b, n, word, sizeof word);
-        snprintf(buf, n_buf, ": %sfrom %s, line %u", product, word,
-                 source_place(sources, user_frame(n->origin)->span).line);
+        snprintf(buf, n_buf, ": %sfrom %s, %s", product, word,
+                 line_words(b, user_frame(n->origin)->span, source, line, sizeof line));
     }
 }
 
@@ -200,7 +220,8 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
         if (fault->mark[i].text[0])
             snprintf(text, sizeof text, "%s", fault->mark[i].text);
         else
-            print_provenance(b, in[k], fault->mark[i].axis, text, sizeof text);
+            print_provenance(b, in[k], fault->mark[i].axis, source_of_fault(b, origin), text,
+                             sizeof text);
         diag_label(d, at[k], "%s", text);
     }
     if (fault->help[0])

@@ -79,8 +79,8 @@ static void print_kind(struct session *s, const struct ast *tree, enum ast_kind 
 bool session_describe_file(struct session *s, const char *path, FILE *out) {
     struct arena scratch = {0};
     size_t n;
-    char *text = session_read_script(s, &scratch, path, &n);
-    bool ok = text && session_is_script(s, path, text, n);
+    char *text = session_read_script(s, &scratch, path, (struct span){0}, &n);
+    bool ok = text && session_is_script(s, path, (struct span){0}, text, n);
     if (ok) {
         uint32_t source = source_add(&s->sources, path, text, (uint32_t)n, false);
         struct parse_context c = session_parse_context(s);

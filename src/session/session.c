@@ -25,14 +25,15 @@ static bool is_dumped_unparsed(const struct session *s) {
 }
 
 /* A parser would find fault with every line. */
-bool session_is_script(struct session *s, const char *path, const char *text, size_t n) {
+bool session_is_script(struct session *s, const char *path, struct span at, const char *text,
+                       size_t n) {
     const char *zero = memchr(text, 0, n);
     if (zero)
-        diag_error(&s->diags, E_FILE, nowhere(),
+        diag_error(&s->diags, E_FILE, at,
                    "%s is not a script: it has a zero byte at offset %zu", path,
                    (size_t)(zero - text));
     else if (n > MAX_SCRIPT_BYTES)
-        diag_error(&s->diags, E_FILE, nowhere(), "%s is too long for a script: %zu bytes", path, n);
+        diag_error(&s->diags, E_FILE, at, "%s is too long for a script: %zu bytes", path, n);
     return !zero && n <= MAX_SCRIPT_BYTES;
 }
 
@@ -89,12 +90,15 @@ static bool run_source(struct session *s, uint32_t source, bool library) {
         if (!ok || !check_overrides(s, tree, s->sources.at[source].path))
             return false;
     }
-    return ok && (interp_run(s->interp, tree, library) || s->dump_ended);
+    const char *path = s->sources.at[source].path;
+    bool in_program = library && !s->options.stdlib;
+    struct unit_source unit = {in_program ? path : session_file_key(s, path), path, tree, library};
+    return ok && (interp_run(s->interp, &unit) || s->dump_ended);
 }
 
 static bool run_unit(struct session *s, const char *path, const char *text, size_t n,
                      bool library) {
-    if (!session_is_script(s, path, text, n))
+    if (!session_is_script(s, path, nowhere(), text, n))
         return false;
     return run_source(s, source_add(&s->sources, path, text, (uint32_t)n, library), library);
 }
@@ -105,18 +109,19 @@ bool session_run_text(struct session *s, const char *path, const char *text, siz
     return ok;
 }
 
-char *session_read_script(struct session *s, struct arena *arena, const char *path, size_t *n) {
+char *session_read_script(struct session *s, struct arena *arena, const char *path,
+                          struct span at, size_t *n) {
     const char *why = NULL;
     char *text = os_read_file(arena, path, MAX_SCRIPT_BYTES, n, &why);
     if (!text)
-        diag_error(&s->diags, E_FILE, nowhere(), "cannot read %s: %s", path, why);
+        diag_error(&s->diags, E_FILE, at, "cannot read %s: %s", path, why);
     return text;
 }
 
 bool session_run_file(struct session *s, const char *path) {
     struct arena scratch = {0};
     size_t n;
-    char *text = session_read_script(s, &scratch, path, &n);
+    char *text = session_read_script(s, &scratch, path, nowhere(), &n);
     bool ok = text && run_unit(s, path, text, n, false);
     arena_free(&scratch);
     session_flush(s);
@@ -124,7 +129,7 @@ bool session_run_file(struct session *s, const char *path) {
 }
 
 enum typed_end session_run_typed(struct session *s, const char *text, size_t n_bytes) {
-    if (!session_is_script(s, "the input", text, n_bytes)) {
+    if (!session_is_script(s, "the input", nowhere(), text, n_bytes)) {
         session_flush(s);
         return TYPED_FAILED;
     }
@@ -179,7 +184,7 @@ static bool run_folder(struct session *s, const char *folder) {
     bool ok = paths.n > 0;
     for (int i = 0; i < paths.n && ok; i++) {
         size_t n;
-        char *text = session_read_script(s, &scratch, paths.at[i], &n);
+        char *text = session_read_script(s, &scratch, paths.at[i], nowhere(), &n);
         ok = text && run_unit(s, paths.at[i], text, n, true);
     }
     arena_free(&scratch);
@@ -198,7 +203,8 @@ static void make_interp(struct session *s) {
         .symbols = &s->symbols,
         .ops = s->ops,
         .graph = &s->graph,
-        .host = {s, demand_run, demand_gradients, demand_gradient_cut, demand_forget_node},
+        .host = {s, demand_run, demand_gradients, demand_gradient_cut, demand_forget_node,
+                 session_find_unit, session_read_unit},
         .out = o->out,
         .log = o->quiet ? NULL : o->err,
         .quiet_prints = o->dump != NULL,

@@ -81,10 +81,18 @@ enum typed_end session_run_typed(struct session *s, const char *text, size_t n_b
 bool session_describe_file(struct session *s, const char *path, FILE *out);
 
 /* For parts of a session: the text of a file in `arena` (NULL: reported); whether a text can be a
- * script (no zero byte, not too long; false: reported); what parsing into the session takes. */
-char *session_read_script(struct session *s, struct arena *arena, const char *path, size_t *n);
-bool session_is_script(struct session *s, const char *path, const char *text, size_t n);
+ * script (no zero byte, not too long; false: reported); `at` is where an import names it. What parsing into the session takes. */
+char *session_read_script(struct session *s, struct arena *arena, const char *path,
+                          struct span at, size_t *n);
+bool session_is_script(struct session *s, const char *path, struct span at, const char *text,
+                       size_t n);
 struct parse_context session_parse_context(struct session *s);
+
+/* Of struct host (eval.h): which file an import means, and its tree. */
+bool session_find_unit(void *context, const char *path, struct span at, struct unit_source *out);
+bool session_read_unit(void *context, struct span at, struct unit_source *u);
+/* What the same file has in every session: its real path, or NULL. In the session's arena. */
+const char *session_file_key(struct session *s, const char *path);
 
 /* The worst that happened so far. */
 enum status session_status(const struct session *s);
