@@ -6,6 +6,7 @@
 #define _DEFAULT_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,9 @@ static const char usage_text[] =
     "  --stdlib DIR       take the standard library from the .nn files of DIR\n"
     "  --dump=STAGE       show a stage of the work instead of what the script prints;\n"
     "                     --dump=help lists them\n"
+    "  --memory SIZE      the most that a computation may take, such as 500M or 2G; an evaluation\n"
+    "                     that would take more runs in chunks where it can (default: chunks of\n"
+    "                     about 8 MiB or as much as the variables; the machine's memory)\n"
     "  --check-numerics   stop at the first NaN or infinity of any op\n"
     "  --quiet            no progress and no remarks on standard error\n"
     "  --                 what follows are not options\n"
@@ -119,6 +123,20 @@ static void take_threads(struct command *c, const char *value) {
     c->options.n_threads = (int)n;
 }
 
+/* "500M": a number and K, M or G, in powers of 1024; without a letter, bytes. */
+static void take_memory(struct command *c, const char *value) {
+    static const char units[] = "KMG";
+    char *end;
+    double n = isdigit((unsigned char)*value) ? strtod(value, &end) : 0;
+    const char *unit = n > 0 && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    double bytes = unit ? ldexp(n, 10 * (int)(unit - units + 1)) : n;
+    bool whole = n > 0 && (unit ? end[1] == 0 : *end == 0);
+    if (whole && bytes >= 1 && bytes <= 0x1p62)
+        c->options.memory_bytes = (size_t)bytes;
+    else
+        refuse(c, "--memory wants a size such as 500M or 2G, not `%s`", value);
+}
+
 static void take_stdlib(struct command *c, const char *value) { c->options.stdlib = value; }
 
 static void take_dump(struct command *c, const char *value) {
@@ -169,7 +187,7 @@ static const struct option {
     void (*take)(struct command *c, const char *value);
 } options[] = {
     {"--seed", true, take_seed},     {"--threads", true, take_threads},
-    {"--stdlib", true, take_stdlib}, {"--dump", true, take_dump},
+    {"--memory", true, take_memory}, {"--stdlib", true, take_stdlib}, {"--dump", true, take_dump},
     {"--quiet", false, take_quiet},  {"--check-numerics", false, take_check},
     {"--help", false, take_help},    {"--version", false, take_version},
     {"-e", true, take_code},         {"-h", false, take_help},

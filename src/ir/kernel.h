@@ -26,6 +26,8 @@ struct draw {
     uint64_t path; /* hash of the drawing node's path */
     /* which draw of that node: the domain (initialiser, training, evaluation) in the top bits */
     uint64_t step;
+    /* element of the whole that is the first here: a multiple of 4, for rows of a tensor */
+    int64_t first;
 };
 
 /* The first element found outside an op's domain (a label of 12 for 10 classes, a NaN where none

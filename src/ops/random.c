@@ -207,6 +207,7 @@ enum distribution { UNIFORM, NORMAL, TRUNCATED };
 static void draw(const struct kernel_call *c, enum distribution d, int64_t first, int64_t n,
                  uint32_t *words, void *out) {
     double a = c->attr[1].f, b = c->attr[2].f;
+    first += c->draw.first;
     if (c->out[0].dtype == DTYPE_F32) {
         draw_words(key_of(c), first, n, words);
         if (d == UNIFORM)
@@ -298,7 +299,7 @@ static void dropout_run(const struct kernel_call *c, int phase, int64_t begin, i
             memcpy((char *)c->out[0].data + at * bytes, (const char *)c->in[0].data + at * bytes,
                    (size_t)(n * bytes));
         } else if (keep > 0 && keep < 1) {
-            draw_words(key_of(c), at, n, scratch);
+            draw_words(key_of(c), c->draw.first + at, n, scratch);
             if (single)
                 dropout_f32(scratch, n, x + at, (float)keep, (float *)c->out[0].data + at);
             else

@@ -16,6 +16,7 @@ struct compiled {
     struct arena arena; /* of itself, program and plan */
     struct program program;
     struct plan *plan;
+    struct split *split; /* how it is run in chunks; NULL: at once */
     struct variable *
         *variables; /* [n_variables] that it reads or writes: they need their first values */
     int n_variables;

@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "grad/grad.h"
 #include "opt/opt.h"
+#include "session/chunks.h"
 #include "session/stages.h"
 
 /* A script whose loop waits for a result that never changes would not end under --dump. */
@@ -80,8 +81,17 @@ struct compiled *demand_compile(struct session *s, const struct request *r, bool
         compiled_free(c);
         return NULL;
     }
+    if (r->kind == REQUEST_EVAL && !s->is_replaying && !s->is_part &&
+        c->plan->buffers_bytes > chunks_budget_bytes(s, c->plan))
+        c->split = chunks_find(s, c, r, &view.remark);
     if (shown)
         stages_show(STAGE_PLAN, &view);
+    if (s->options.memory_bytes && !c->split && !s->is_replaying &&
+        c->plan->slab_bytes > s->options.memory_bytes) {
+        failure_report_memory(s, c, r);
+        compiled_free(c);
+        return NULL;
+    }
     return c;
 }
 
@@ -104,6 +114,25 @@ static enum draw_domain domain_of(const struct request *r) {
                                       : DRAW_EVALUATION;
 }
 
+static int64_t count_elements(const struct kernel_arg *a) {
+    int64_t n = 1;
+    for (int i = 0; i < a->rank; i++)
+        n *= a->dim[i];
+    return n;
+}
+
+/* Of an evaluation in chunks: where the rows' draws begin. The count moves on with the last. */
+static bool set_rows(const struct session *s, struct compiled *c) {
+    const struct chunk *chunk = s->chunk;
+    for (int i = 0; chunk && i < c->plan->n_draws; i++) {
+        struct kernel_call *call = &c->plan->draws[i]->call;
+        for (int k = 0; k < chunk->split->n_draws; k++)
+            if (chunk->split->draws[k] == call->draw.path)
+                call->draw.first = chunk->first * (count_elements(&call->out[0]) / chunk->n);
+    }
+    return !chunk || chunk->first + chunk->n == chunk->split->n_rows;
+}
+
 bool demand_execute(struct session *s, struct compiled *c, struct request *r, struct run *run) {
     if (!start_executor(s, r))
         return false;
@@ -111,11 +140,12 @@ bool demand_execute(struct session *s, struct compiled *c, struct request *r, st
     run->fetched = r->result;
     run->interrupted = s->options.interrupted;
     draws_set(&s->draws, c->plan, interp_seed(s->interp), domain_of(r), r->step);
+    bool last = set_rows(s, c);
     if (!exec_run(s->executor, c->plan, run)) {
         s->was_interrupted = s->was_interrupted || run->was_interrupted;
         return false;
     }
-    if (r->kind == REQUEST_EVAL)
+    if (r->kind == REQUEST_EVAL && last)
         draws_advance(&s->draws, c->plan);
     return true;
 }
@@ -181,6 +211,32 @@ static struct compiled *compile_and_keep(struct session *s, const struct request
     return c;
 }
 
+/* The plan of a demand, found or made, for variables that have values. */
+static struct compiled *find_or_compile(struct session *s, struct request *r) {
+    struct compiled *c = cache_find(&s->cache, r);
+    if (!c)
+        return compile_and_keep(s, r);
+    bool ready =
+        c->given || initial_draw(s, (struct variable_list){c->variables, c->n_variables});
+    return ready ? c : NULL;
+}
+
+static bool run_compiled(struct session *s, struct compiled *c, struct request *r) {
+    if (c->split)
+        return chunks_run(s, c->split, r);
+    if (!s->options.dump)
+        return execute(s, c, r);
+    return c->given ? give_back(s, c, r) : execute_and_show(s, c, r);
+}
+
+bool demand_run_whole(struct session *s, struct request *r) {
+    bool was_part = s->is_part;
+    s->is_part = true;
+    struct compiled *c = find_or_compile(s, r);
+    s->is_part = was_part;
+    return c && run_compiled(s, c, r);
+}
+
 bool demand_run(void *context, struct request *r) {
     struct session *s = context;
     session_flush(s);
@@ -188,16 +244,8 @@ bool demand_run(void *context, struct request *r) {
         return false;
     if (r->kind == REQUEST_INITIAL)
         return run_once(s, r);
-    struct compiled *c = cache_find(&s->cache, r);
-    if (!c)
-        c = compile_and_keep(s, r);
-    else if (!c->given && !initial_draw(s, (struct variable_list){c->variables, c->n_variables}))
-        return false;
-    if (!c)
-        return false;
-    if (!s->options.dump)
-        return execute(s, c, r);
-    return c->given ? give_back(s, c, r) : execute_and_show(s, c, r);
+    struct compiled *c = find_or_compile(s, r);
+    return c && run_compiled(s, c, r);
 }
 
 void demand_gradients(void *context, struct node *loss, struct node **wrt, int n,

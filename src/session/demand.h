@@ -20,6 +20,9 @@ struct compiled *demand_compile(struct session *s, const struct request *r, bool
 /* Runs it; variables have values. r->result is filled. */
 bool demand_execute(struct session *s, struct compiled *c, struct request *r, struct run *run);
 
+/* demand_run of an evaluation, at once however much memory it takes: a part of one in chunks. */
+bool demand_run_whole(struct session *s, struct request *r);
+
 struct variable_list {
     struct variable **at;
     int n;

@@ -38,6 +38,7 @@ void draws_set(struct draw_counts *c, struct plan *p, uint64_t seed, enum draw_d
             count = slot && slot->n ? slot->n : 0;
         }
         draw->seed = seed;
+        draw->first = 0;
         draw->step = (uint64_t)domain << DOMAIN_SHIFT | (count & COUNT_MASK);
     }
 }

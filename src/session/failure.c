@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "session/demand.h"
+#include "session/chunks.h"
 
 static const char *op_word(const struct node *n) { return n->spelling ? n->spelling : n->op->name; }
 
@@ -47,6 +47,15 @@ static const char *element_text(char *buf, const struct shape *s, int64_t i) {
 /* What demanded, for a message: an expression is quoted, words are not. */
 static const char *demand_words(struct session *s, const struct request *r) {
     return strchr(r->words, ' ') ? r->words : arena_printf(&s->arena, "`%s`", r->words);
+}
+
+/* A fault in a chunk counts its elements from the chunk's first row. */
+static void note_rows(struct session *s, struct diag *d) {
+    const struct chunk *chunk = s->chunk;
+    if (chunk)
+        diag_note(d, (struct span){0},
+                  "in rows %" PRId64 " to %" PRId64 " of %s, counted from the first of these",
+                  chunk->first, chunk->first + chunk->n - 1, chunk->split->name);
 }
 
 static void note_demand(struct session *s, struct diag *d, const struct request *r) {
@@ -105,6 +114,7 @@ static void report_domain(struct session *s, const struct request *r, const stru
                        "`%s`: %s %s is %s (element %" PRId64 ")", op_word(n),
                        words ? words->what : "an element,", value, range, f->element);
     diag_trail(d, n->origin);
+    note_rows(s, d);
     note_demand(s, d, r);
     arena_free(&scratch);
 }
@@ -206,6 +216,7 @@ static void report_numerics(struct session *s, const struct request *r, const st
     struct diag *d = diag_error(&s->diags, E_NOT_FINITE, origin_span(n->origin), "`%s` gives %s%s",
                                 op_word(n), value_word(run->fault.value), element);
     diag_trail(d, n->origin);
+    note_rows(s, d);
     note_demand(s, d, r);
 }
 
@@ -248,7 +259,11 @@ void failure_report_memory(struct session *s, const struct compiled *c, const st
     struct arena scratch = {0};
     struct span at = origin_span(r->origin);
     struct diag *d;
-    if (c->plan)
+    if (c->plan && s->options.memory_bytes && c->plan->slab_bytes > s->options.memory_bytes)
+        d = diag_error(&s->diags, E_MEMORY, at, "%s asks for %s, and --memory allows %s",
+                       demand_words(s, r), bytes_text(&scratch, (double)c->plan->slab_bytes),
+                       bytes_text(&scratch, (double)s->options.memory_bytes));
+    else if (c->plan)
         d = diag_error(&s->diags, E_MEMORY, at, "there is not enough memory for %s: it asks for %s",
                        demand_words(s, r), bytes_text(&scratch, (double)c->plan->slab_bytes));
     else

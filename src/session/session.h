@@ -32,6 +32,7 @@ struct session_options {
     int n_threads;   /* 0: as many as this process has processors */
     bool quiet;      /* no progress and no remarks of loaders */
     bool check_numerics;
+    size_t memory_bytes; /* the most a computation may take; 0: what the machine has */
     const struct stage *dump; /* show this stage of every computation; NULL: none */
     const char *dump_pass;    /* of `opt`: after this pass only; NULL: after the last */
     struct setting_override *overrides;
@@ -55,7 +56,9 @@ struct session {
     struct plan_cache cache;
     struct draw_counts draws;
     bool was_interrupted;
-    bool is_replaying; /* looking for the first op that is not finite: nothing is shown */
+    bool is_replaying; /* compiling to look, not for the script: nothing is shown */
+    bool is_part;      /* of an evaluation in chunks: it is not cut again */
+    const struct chunk *chunk; /* the rows being computed, NULL: all at once (chunks.h) */
     bool bad_setting;  /* a name=value that the script does not have: STATUS_USAGE */
     int n_given_back;  /* --dump: results given again since the last new computation */
     bool dump_ended;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "opt/opt.h"
+#include "session/chunks.h"
 #include "syntax/parse.h"
 
 static void print_fed(const struct request *r, FILE *out) {
@@ -100,6 +101,12 @@ static void dump_opt(const struct stage_view *v, FILE *out) {
 static void dump_plan(const struct stage_view *v, FILE *out) {
     print_header(v, out);
     fputc('\n', out);
+    if (v->c->split) {
+        chunks_print(v->c->split, out);
+        return;
+    }
+    if (v->remark)
+        fprintf(out, "not cut: %s\n", v->remark);
     plan_dump(v->c->plan, &v->s->sources, out);
 }
 

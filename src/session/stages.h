@@ -21,6 +21,7 @@ struct stage_view {
     const struct request *r; /* all others */
     struct compiled *c;      /* its program from PASSES on, its plan from PLAN on */
     int n_before;            /* nodes of the program before the passes */
+    const char *remark;      /* PLAN: why it is not run in chunks, though it is large; or NULL */
     const struct run *run;   /* RUN */
 };
 

@@ -24,6 +24,14 @@ done
 for bad in 0 -1 x 100000; do
     expect 2 "$nnrun" "--threads=$bad" one.nn && err_has '--threads wants a number'
 done
+for bad in 0 x 10Q 5MB -1 ''; do
+    expect 2 "$nnrun" "--memory=$bad" one.nn && err_has '--memory wants a size'
+done
+for good in 4096 64K 500m 1.5G; do
+    expect 0 "$nnrun" --memory "$good" one.nn && out 1
+done
+expect 1 "$nnrun" --memory 1K -e 'print(sum(random_normal([5000])))'
+err_has 'asks for 19.6 KiB, and --memory allows 1.0 KiB'
 expect 2 "$nnrun" --quiet=yes one.nn && err_has '--quiet takes no value'
 expect 2 "$nnrun" verison && err_has 'there is no script `verison`' 'did you mean nnrun version?'
 expect 2 "$nnrun" -e 'print(1)' one.nn && err_has 'what is `one.nn` for?'

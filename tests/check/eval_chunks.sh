@@ -1,0 +1,99 @@
+#!/bin/sh
+# Evaluations in chunks: the values of an evaluation at once, whatever a chunk holds; draws and results for each
+# row to the bit, reductions of large tensors to the last digits; less memory; what cannot be cut is not.
+set -eu
+cat > rows.nn <<'END'
+placeholder x: float[batch, 60]
+placeholder labels: int[batch]
+placeholder series: float[time, batch, 3]
+noise = random_normal([batch, 20])
+scale = random_uniform([100])
+h = x |> dense(100) |> relu |> dropout(0.5)
+v = dense(20)(h * scale) + noise
+images = reshape(x, [batch, 4, 5, 3]) |> conv(16) |> relu |> max_pool(2)
+data = random_uniform([5003, 60]).eval()
+wanted = cast(data[:, 0] * 20, int)
+steps = random_uniform([4, 5003, 3]).eval()
+fn row(t) { print(fingerprint_of(t)) }
+fn fingerprint_of(t) = "{t[0]} {t[2501]} {t[5002]} {sum(t * t)}"
+
+# for each row, and what is joined from the rows
+row(v.eval(x=data, training=true))
+row(v.eval(x=data))
+row(images.eval(x=data))
+row(transpose(v).eval(x=data)[0:1] |> transpose)
+print(mean(argmax(v, axis=1) == labels).eval(x=data, labels=wanted))
+print(mean(sparse_softmax_cross_entropy(v, labels)).eval(x=data, labels=wanted, training=true))
+print(sum(cast(labels > 10, int)).eval(labels=wanted))
+a, b = eval(argmax(v, axis=1), max(v, axis=1), x=data)
+print(sum(a), b[5002])
+row(transpose(series * 2, perm=[1, 0, 2]).eval(series=steps))
+row(concat([h, v], axis=1).eval(x=data, training=true))
+# it needs all rows, but what it needs them of does not
+print(softmax(sum(h, axis=1), axis=0).eval(x=data, training=true)[7])
+END
+cat > reduced.nn <<'END'
+placeholder x: float[batch, 60]
+h = x |> dense(400) |> relu |> dropout(0.5)
+data = random_uniform([5003, 60]).eval()
+print("{mean(h).eval(x=data):.6f}")
+print("{mean(h, axis=0).eval(x=data)[3]:.5f} {mean(h, axis=[0], keepdims=true).eval(x=data).shape}")
+print("{sum(h).eval(x=data, training=true) / 1e5:.5f}")
+print(max(h).eval(x=data), min(h - 1).eval(x=data))
+most, low = eval(max(h), mean(h, axis=batch), x=data)
+print("{most} {low[399]:.5f}")
+END
+"$NNRUN" --memory 4G rows.nn > whole
+for memory in 2600K 3M 4M; do
+    "$NNRUN" --memory $memory --threads 2 rows.nn > chunks
+    diff whole chunks
+done
+"$NNRUN" --memory 100K rows.nn > chunks 2>&1 && exit 1
+grep 'asks for .*, and --memory allows 100.0 KiB' chunks
+"$NNRUN" --memory 4G reduced.nn > whole
+"$NNRUN" --memory 2600K reduced.nn > chunks
+diff whole chunks
+"$NNRUN" --memory 2600K --threads 1 reduced.nn > one
+cmp chunks one
+
+# A fault in a row says which.
+cat > fault.nn <<'END'
+placeholder x: float[batch, 60]
+placeholder labels: int[batch]
+v = x |> dense(2000) |> dense(10)
+bad = cast(random_uniform([9000]).eval() * 10, int)
+data = random_uniform([9000, 60]).eval()
+wrong = bad + cast(one_hot([8999], 9000)[0] * 20, int)
+print(mean(sparse_softmax_cross_entropy(v, labels)).eval(x=data, labels=wrong))
+END
+"$NNRUN" fault.nn > out 2>&1 && exit 1
+cat out
+grep 'in rows [0-9]* to 8999 of batch, counted from the first of these' out
+
+# The network of the test set needs the memory of its training.
+command -v python3 > /dev/null || { echo "python3 is needed to measure"; exit 77; }
+cat > network.nn <<'END'
+param rows = 50
+placeholder x:  float[batch, 784]
+placeholder y_: float[batch, 10]
+logits = x |> reshape([batch, 28, 28, 1]) |> conv(32, size=5) |> relu |> max_pool(2)
+  |> conv(64, size=5) |> relu |> max_pool(2) |> flatten |> dense(1024) |> relu |> dense(10)
+loss cost = mean(softmax_cross_entropy(logits, y_))
+optimizer step = adam(1e-4).minimize(cost)
+metric accuracy = mean(argmax(logits, axis=1) == argmax(y_, axis=1))
+data = zeros([10000, 784]).eval()
+labels = one_hot(cast(zeros([10000]), int), 10).eval()
+step.run(x=data[:50], y_=labels[:50])
+if rows == 10000 { print(accuracy.eval(x=data, y_=labels)) }
+else { print(accuracy.eval(x=data[:rows], y_=labels[:rows])) }
+END
+peak() {
+    python3 -c '
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$NNRUN" network.nn rows="$1"
+}
+few=$(peak 50)
+many=$(peak 10000)
+echo "$few KiB for 50 rows, $many KiB for 10000"
+[ "$many" -lt $((few + few / 20)) ]
