@@ -73,13 +73,18 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
 }
 
 /* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a
- * reshape after it. */
+ * reshape after it. A tensor of indices takes its axis whole here; a gather comes last. */
 enum { NEW_AXIS = -1 };
 struct slicing {
     struct attr attr[3];              /* begin, end, step */
     bool keep[MAX_RANK];              /* not indexed by a single number */
     bool sliced;                      /* some axis is not taken whole */
     int order[2 * MAX_RANK], n_order; /* of the result: axes of the tensor, or NEW_AXIS */
+    struct node *chosen;              /* the tensor of indices, or NULL; */
+    int chosen_axis;                  /* the axis it stands at, */
+    struct span chosen_at;            /* and where it is written */
+    bool chosen_known;                /* not a tensor of the graph */
+    bool single;                      /* some axis is indexed by a single number */
 };
 
 static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
@@ -93,6 +98,22 @@ static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e,
                        value_kind_words(v.kind));
     *bound = v.i;
     return true;
+}
+
+/* x[ids]: whole numbers in a tensor, an array or a list choose along their axis. */
+static bool choose_axis(struct interp *in, struct value v, struct span at, int axis,
+                        struct slicing *sl) {
+    if (sl->chosen) {
+        struct diag *d = diag_error(in->o.diags, E_AXIS, at,
+                                    "only one axis at a time can be indexed by a tensor");
+        diag_help(d, "index twice: x[a][:, b]");
+        return interp_fail(in, d);
+    }
+    sl->keep[axis] = true;
+    sl->chosen_axis = axis;
+    sl->chosen_at = at;
+    sl->chosen_known = v.kind != VALUE_TENSOR;
+    return to_node(in, v, at, is_whole(v) ? DTYPE_I32 : -1, &sl->chosen);
 }
 
 static bool slice_axis(struct interp *in, struct scope *s, const struct ast *item, struct node *x,
@@ -114,9 +135,12 @@ static bool slice_axis(struct interp *in, struct scope *s, const struct ast *ite
         struct dim d = x->shape.d[axis];
         if (!eval_expr(in, s, item, &v))
             return false;
+        if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY || v.kind == VALUE_LIST)
+            return choose_axis(in, v, item->span, axis, sl);
         if (v.kind != VALUE_INT)
             return fail_at(in, E_WRONG_KIND, item->span,
-                           "an index must be a whole number, a slice or `new`, not %s",
+                           "an index must be a whole number, a slice, `new` or a tensor of whole "
+                           "numbers, not %s",
                            value_kind_words(v.kind));
         if (dim_is_const(d) && (v.i >= d.k || v.i < -d.k))
             return fail_at(in, E_OUT_OF_RANGE, item->span,
@@ -124,7 +148,7 @@ static bool slice_axis(struct interp *in, struct scope *s, const struct ast *ite
                            (long long)v.i, axis, (long long)d.k);
         begin = v.i;
         end = v.i == -1 ? INT64_MAX : v.i + 1;
-        sl->sliced = true;
+        sl->sliced = sl->single = true;
     }
     sl->attr[0].ints.v[axis] = begin, sl->attr[1].ints.v[axis] = end,
     sl->attr[2].ints.v[axis] = step;
@@ -205,6 +229,22 @@ static bool settle_axes(struct interp *in, const struct ast *e, const struct sli
                              &e->kids[0]->span, e->span, out);
 }
 
+/* The gather along the axis that a tensor of indices stands at, after all else is settled. */
+static bool gather_chosen(struct interp *in, const struct ast *e, const struct slicing *sl,
+                          struct value *out) {
+    struct attr axis = {.kind = ATTR_AXIS};
+    for (int i = 0; sl->order[i] != sl->chosen_axis; i++)
+        axis.i++;
+    if (sl->single) {
+        struct diag *d = diag_error(in->o.diags, E_AXIS, sl->chosen_at,
+                                    "a tensor and a single number cannot index together");
+        diag_help(d, "index twice, the single number first: x[0][ids]");
+        return interp_fail(in, d);
+    }
+    return op_append(in, &in->o.ops->op[OP_gather], "[]", (struct node *[]){out->node, sl->chosen},
+                     2, &axis, (struct span[]){e->kids[0]->span, sl->chosen_at}, e->span, out);
+}
+
 static bool index_tensor(struct interp *in, struct scope *s, const struct ast *e,
                          struct value object, struct value *out) {
     struct node *x;
@@ -217,8 +257,10 @@ static bool index_tensor(struct interp *in, struct scope *s, const struct ast *e
     if (sl.sliced &&
         !op_append(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
         return false;
+    bool known = object.kind == VALUE_ARRAY && (!sl.chosen || sl.chosen_known);
     return settle_axes(in, e, &sl, v.node, out) &&
-           op_compute_known(in, out, e->span, object.kind == VALUE_ARRAY ? KNOWN_ARRAY : KNOWN_NOT);
+           (!sl.chosen || gather_chosen(in, e, &sl, out)) &&
+           op_compute_known(in, out, e->span, known ? KNOWN_ARRAY : KNOWN_NOT);
 }
 
 bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {

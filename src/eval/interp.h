@@ -242,6 +242,7 @@ struct tensor *list_tensor(struct interp *in, struct value v, struct span at,
 bool call_op(struct interp *in, const struct op *op, struct args *a, struct value *out);
 bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
                      const struct span *at, int n, struct span whole, struct value *out);
+bool is_whole(struct value v); /* a whole number of the host, or a list of such */
 /* Appends a node; a refusal is reported. attr: in the signature's order, NULL for all defaults. */
 bool op_append(struct interp *in, const struct op *op, const char *spelling, struct node **inputs,
                int n_in, const struct attr *attr, const struct span *at, struct span whole,

@@ -173,19 +173,13 @@ static int known_dtype(struct value v) {
                                    : -1;
 }
 
-static bool is_whole(struct value v) {
+bool is_whole(struct value v) {
     if (v.kind != VALUE_LIST)
         return v.kind == VALUE_INT;
     for (int i = 0; i < v.list->n; i++)
         if (!is_whole(v.list->at[i]))
             return false;
     return true;
-}
-
-/* Where an op counts with the value, whole numbers of the host stay whole. */
-static bool is_index(const struct op *op, int i) {
-    return (op->id == OP_one_hot && i == 0) ||
-           (op->id == OP_sparse_softmax_cross_entropy && i == 1);
 }
 
 /* Host values take the dtype of the tensors beside them; alone they are floats. */
@@ -199,10 +193,12 @@ static bool make_inputs(struct interp *in, const struct op *op, const struct arg
     }
     for (int i = 0; i < n; i++) {
         const struct op_input *input = &op->input[i < op->n_inputs ? i : op->n_inputs - 1];
-        int want = input->type >= 0 ? input->type : input->type == TYPE_ANY ? -1 : shared;
+        int want = input->type >= 0                                        ? input->type
+                   : input->type == TYPE_ANY || input->type == TYPE_WHOLE ? -1
+                                                                           : shared;
         if (input->type == TYPE_SHARED_FLOAT && want >= 0 && !dtype_is_float((enum dtype)want))
             want = -1;
-        if (is_index(op, i) && is_whole(args[i]->value))
+        if (input->type == TYPE_WHOLE && is_whole(args[i]->value))
             want = DTYPE_I32;
         if (!to_node(in, args[i]->value, args[i]->at, want, &inputs[i]))
             return false;

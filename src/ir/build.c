@@ -17,7 +17,7 @@ static bool settle_dtypes(struct shape_call *c) {
     int first = -1;
     for (int i = 0; i < c->n_in; i++) {
         const struct op_input *in = input_of(c->op, i);
-        if (in->type == TYPE_ANY)
+        if (in->type == TYPE_ANY || in->type == TYPE_WHOLE)
             continue;
         if (in->type >= 0) {
             if (c->in_dtype[i] == (enum dtype)in->type)

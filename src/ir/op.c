@@ -67,6 +67,8 @@ static int input_type(const char *word) {
         return TYPE_SHARED_FLOAT;
     if (!strcmp(word, "any"))
         return TYPE_ANY;
+    if (!strcmp(word, "whole"))
+        return TYPE_WHOLE;
     enum dtype t;
     bool known = dtype_parse(word, &t);
     assert(known);

@@ -65,7 +65,7 @@ struct op_input {
     bool list;        /* `*`: takes the rest, as a list */
     const char *dims; /* the text between its brackets in the row: "..,m,k" */
 };
-enum { TYPE_SHARED = -1, TYPE_SHARED_FLOAT = -2, TYPE_ANY = -3 };
+enum { TYPE_SHARED = -1, TYPE_SHARED_FLOAT = -2, TYPE_ANY = -3, TYPE_WHOLE = -4 };
 
 struct op_setting {
     const char *name; /* interned */

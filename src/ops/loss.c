@@ -166,20 +166,9 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
     w->scratch_bytes = round_64((size_t)(g->per_unit * g->n) * bytes);
 }
 
-static int64_t label_at(const struct kernel_arg *labels, int64_t i) {
-    switch (labels->dtype) {
-    case DTYPE_I32:
-        return ((const int32_t *)labels->data)[i];
-    case DTYPE_I64:
-        return ((const int64_t *)labels->data)[i];
-    default:
-        return ((const uint8_t *)labels->data)[i];
-    }
-}
-
 /* The label's class, or 0 with the fault raised. */
 static int64_t class_of(const struct kernel_call *c, int64_t row, int64_t n) {
-    int64_t k = label_at(&c->in[1], row);
+    int64_t k = arg_whole(&c->in[1], row);
     if (k >= 0 && k < n)
         return k;
     kernel_raise(c->fault, row, (double)k, 0, (double)n);

@@ -296,17 +296,6 @@ static void prepare_one_hot(struct kernel_call *c, struct kernel_work *w, struct
              (double)arg_count(&c->out[0]) * (double)dtype_bytes(c->out[0].dtype));
 }
 
-static int64_t index_at(const struct kernel_arg *x, int64_t i) {
-    switch (x->dtype) {
-    case DTYPE_I32:
-        return ((const int32_t *)x->data)[i];
-    case DTYPE_I64:
-        return ((const int64_t *)x->data)[i];
-    default:
-        return ((const uint8_t *)x->data)[i];
-    }
-}
-
 static void set_one(const struct kernel_arg *y, int64_t i) {
     switch (y->dtype) {
     case DTYPE_F32:
@@ -337,7 +326,7 @@ static void one_hot_run(const struct kernel_call *c, int phase, int64_t begin, i
     if (row < last && depth > 0)
         memset((char *)y->data + row * depth * bytes, 0, (size_t)((last - row) * depth * bytes));
     for (; row < last; row++) {
-        int64_t index = index_at(&c->in[0], row);
+        int64_t index = arg_whole(&c->in[0], row);
         if (index >= 0 && index < depth)
             set_one(y, row * depth + index);
         else

@@ -98,6 +98,18 @@ static inline int64_t arg_span(const struct kernel_arg *a, int begin, int end) {
     return n;
 }
 
+/* Element i of an argument of whole numbers. */
+static inline int64_t arg_whole(const struct kernel_arg *a, int64_t i) {
+    switch (a->dtype) {
+    case DTYPE_I32:
+        return ((const int32_t *)a->data)[i];
+    case DTYPE_I64:
+        return ((const int64_t *)a->data)[i];
+    default:
+        return ((const uint8_t *)a->data)[i];
+    }
+}
+
 static inline void *align_64(void *p) { return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 static inline size_t round_64(size_t n) { return (n + 63) & ~(size_t)63; }
 

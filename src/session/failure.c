@@ -66,13 +66,18 @@ static void note_demand(struct session *s, struct diag *d, const struct request 
 
 /* ---- an element outside an op's domain */
 
+#define FROM_FRONT "indices in a tensor count from the front only: add the size to those below 0"
+
 static const struct domain_words {
     enum op_id op;
     const char *what, *range; /* range NULL: from the fault's bounds */
+    const char *negative;     /* help when the value is below 0, or NULL */
 } domains[] = {
-    {OP_sparse_softmax_cross_entropy, "label", NULL},
-    {OP_one_hot, "index", NULL},
-    {OP_dropout, "keep_prob", "(0, 1]"},
+    {OP_sparse_softmax_cross_entropy, "label", NULL, NULL},
+    {OP_one_hot, "index", NULL, NULL},
+    {OP_gather, "index", NULL, FROM_FRONT},
+    {OP_scatter_add, "index", NULL, FROM_FRONT},
+    {OP_dropout, "keep_prob", "(0, 1]", NULL},
 };
 
 static const struct domain_words *words_of(enum op_id op) {
@@ -85,6 +90,8 @@ static const struct domain_words *words_of(enum op_id op) {
 static bool is_whole(double v) { return isfinite(v) && v == floor(v); }
 
 static const char *range_text(struct arena *a, const struct kernel_fault *f) {
+    if (f->high <= f->low)
+        return "outside an axis that has no elements";
     if (is_whole(f->low) && is_whole(f->high))
         return arena_printf(a, "outside %.0f..%.0f", f->low, f->high - 1);
     if (!isnan(f->low) && !isnan(f->high))
@@ -113,6 +120,8 @@ static void report_domain(struct session *s, const struct request *r, const stru
         d = diag_error(&s->diags, E_VALUE, origin_span(n->origin),
                        "`%s`: %s %s is %s (element %" PRId64 ")", op_word(n),
                        words ? words->what : "an element,", value, range, f->element);
+    if (words && words->negative && f->value < 0)
+        diag_help(d, "%s", words->negative);
     diag_trail(d, n->origin);
     note_rows(s, d);
     note_demand(s, d, r);
