@@ -36,6 +36,7 @@ struct kernel_fault {
     int raised; /* atomic */
     int64_t element;
     double value, low, high; /* allowed: low <= value < high; NaN when there is no such bound */
+    int instruction;         /* of an elementwise step's program */
 };
 
 /* A chain of elementwise ops over one shape. Operands are numbered: 0..n_in-1 the inputs, then one
@@ -47,6 +48,14 @@ struct ew_instruction {
     enum dtype dtype;    /* of its result */
     int16_t operand[3];  /* -1: none */
 };
+
+/* Whether its kernel may meet an element that it cannot take: whole numbers are not divided by 0
+ * nor raised to a power below 0. */
+static inline bool ew_can_raise(const struct ew_instruction *e) {
+    return dtype_is_int(e->in_dtype) &&
+           (e->op == OP_floordiv || e->op == OP_mod || e->op == OP_pow);
+}
+
 struct ew_program {
     int n_in, n_instructions, n_out;
     struct ew_instruction at[MAX_EW_INSTRUCTIONS];
@@ -102,6 +111,13 @@ static inline void kernel_raise(struct kernel_fault *f, int64_t element, double 
                                 double high) {
     if (__atomic_exchange_n(&f->raised, 1, __ATOMIC_ACQ_REL) == 0)
         f->element = element, f->value = value, f->low = low, f->high = high;
+}
+
+/* The same from an instruction of an elementwise program. */
+static inline void kernel_raise_in(struct kernel_fault *f, int instruction, int64_t element,
+                                   double value) {
+    if (__atomic_exchange_n(&f->raised, 1, __ATOMIC_ACQ_REL) == 0)
+        f->element = element, f->value = value, f->instruction = instruction;
 }
 
 #endif

@@ -201,6 +201,37 @@ static ew_loop_function *const casts[N_DTYPES][N_DTYPES] = {
     CASTS_FROM(I64), CASTS_FROM(U8),  CASTS_FROM(BOOL),
 };
 
+/* Whole numbers have no quotient by 0, and no power below 0. Blocks without such an operand are
+ * passed over in vectors. */
+#define CHECK(id, T, tag, is_bad)                                                                  \
+    static int64_t check_##id##_##tag(int64_t n, const void *operand, double *value) {             \
+        const T *y = operand;                                                                      \
+        int any = 0;                                                                               \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            any |= y[i] is_bad;                                                                    \
+        for (int64_t i = 0; any && i < n; i++)                                                     \
+            if (y[i] is_bad) {                                                                     \
+                *value = (double)y[i];                                                             \
+                return i;                                                                          \
+            }                                                                                      \
+        return n;                                                                                  \
+    }
+CHECK(divisor, int32_t, I32, == 0)
+CHECK(divisor, int64_t, I64, == 0)
+CHECK(divisor, uint8_t, U8, == 0)
+CHECK(exponent, int32_t, I32, < 0)
+CHECK(exponent, int64_t, I64, < 0)
+#undef CHECK
+
+ew_check_function *KERNEL(ew_find_check)(enum op_id op, enum dtype in_dtype) {
+    static ew_check_function *const divisors[N_DTYPES] = {[DTYPE_I32] = check_divisor_I32,
+                                                          [DTYPE_I64] = check_divisor_I64,
+                                                          [DTYPE_U8] = check_divisor_U8};
+    static ew_check_function *const exponents[N_DTYPES] = {
+        [DTYPE_I32] = check_exponent_I32, [DTYPE_I64] = check_exponent_I64};
+    return op == OP_pow ? exponents[in_dtype] : divisors[in_dtype];
+}
+
 ew_loop_function *KERNEL(ew_find_loop)(enum op_id op, enum dtype in_dtype, enum dtype dtype) {
     if (op == OP_where)
         return find_where(dtype);

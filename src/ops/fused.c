@@ -47,9 +47,10 @@ struct operand {
 };
 
 struct step {
-    ew_loop_function *loop; /* either */
-    bool in_tree;           /* or; neither: computed within a later step */
-    struct tree *tree;      /* of this step and those after it in the tree; NULL for those */
+    ew_loop_function *loop;   /* either */
+    ew_check_function *check; /* of the second operand, before the loop; NULL: none */
+    bool in_tree;             /* or; neither: computed within a later step */
+    struct tree *tree;        /* of this step and those after it in the tree; NULL for those */
     int n_operands;
     int operand[MAX_OPERANDS]; /* values */
     int result;
@@ -177,6 +178,7 @@ static void make_steps(const struct kernel_call *c, struct chain *ch, struct are
         tree = NULL;
         s->loop = KERNEL(ew_find_loop)(in->op, in->in_dtype, in->dtype);
         assert(s->loop);
+        s->check = ew_can_raise(in) ? KERNEL(ew_find_check)(in->op, in->in_dtype) : NULL;
         s->n_operands = count_operands(in);
         for (int i = 0; i < s->n_operands; i++)
             s->operand[i] = in->operand[i];
@@ -324,8 +326,14 @@ static double instruction_cost(enum op_id op) {
     switch (op) {
     case OP_exp:
     case OP_log:
+    case OP_log1p:
+    case OP_expm1:
+    case OP_sin:
+    case OP_cos:
+    case OP_erf:
     case OP_tanh:
     case OP_sigmoid:
+    case OP_softplus:
     case OP_pow:
     case OP_mod:
     case OP_floordiv:
@@ -470,10 +478,16 @@ static void run_tree(const struct kernel_call *c, const struct tree *t, const st
     KERNEL(tree_run)(t, n, at);
 }
 
-static void run_loop(const struct step *s, const struct places *pl, int64_t n) {
+/* One step over the n elements from `start` on. */
+static void run_loop(const struct kernel_call *c, const struct step *s, const struct places *pl,
+                     int64_t start, int64_t n) {
     const void *operand[4];
+    double value;
     for (int i = 0; i < s->n_operands; i++)
         operand[i] = pl->at[s->operand[i]];
+    int64_t bad = s->check ? s->check(n, operand[1], &value) : n;
+    if (bad < n)
+        kernel_raise_in(c->fault, s->result - c->program->n_in, start + bad, value);
     s->loop(n, pl->at[s->result], operand);
 }
 
@@ -497,7 +511,7 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
             if (ch->step[k].tree)
                 run_tree(c, ch->step[k].tree, &pl, n);
             else if (ch->step[k].loop)
-                run_loop(&ch->step[k], &pl, n);
+                run_loop(c, &ch->step[k], &pl, start, n);
         for (int i = 0; i < pl.n_copies; i++) {
             int v = pl.copy[i].value;
             memcpy((char *)c->out[pl.copy[i].out].data + start * ch->bytes[v], pl.at[v],

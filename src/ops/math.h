@@ -3,10 +3,10 @@
  *
  * The float versions are branch-free, so that loops over them vectorise on every instruction
  * set, and hold for all arguments: NaN, infinities, denormals and overflow included. Errors in
- * units of the last place, largest found over all floats: exp, log, tanh, sigmoid and pow below
- * 2. Their polynomials are minimax fits made for these intervals. The double versions are the C
- * library's. Integer division by zero gives 0, and INT_MIN / -1 wraps, because a script must not
- * be able to trap.
+ * units of the last place, largest found over all floats: below 2. Their polynomials are minimax
+ * fits made for these intervals. The double versions are the C library's. Integer division by zero
+ * gives 0, INT_MIN / -1 wraps, and a power below 0 is 1, because a script must not be able to trap
+ * (the evaluator of chains reports such operands).
  *
  * Needs TAG (f32, f64, i32, i64, u8) where KM is used. */
 #ifndef NN_OPS_MATH_H
@@ -15,6 +15,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "ops/two_over_pi.h"
 
 #define KM_PASTE_(f, tag) km_##f##_##tag
 #define KM_PASTE(f, tag) KM_PASTE_(f, tag)
@@ -73,6 +75,26 @@ static inline float km_exp_f32(float x) {
     return y * low * high;
 }
 
+/* e^r - 1 for the same r, times 2^n, plus 2^n - 1. 2^n is halved until the end, since 2^128 is not a
+ * float. */
+static inline float km_expm1_f32(float x) {
+    float t = x < -18.0f ? -18.0f : x;
+    t = t > 89.0f ? 89.0f : t;
+    float shifted = t * 0x1.715476p0f + ROUND_F32;
+    float n = shifted - ROUND_F32;
+    float far = t - n * LN2_HIGH, r = far - n * LN2_LOW;
+    float p = 0x1.6a19e8p-10f;
+    p = p * r + 0x1.123fd6p-7f;
+    p = p * r + 0x1.555918p-5f;
+    p = p * r + 0x1.555490p-3f;
+    p = p * r + 0x1.fffffcp-2f;
+    float y = r + (r * r * p + ((far - r) - n * LN2_LOW));
+    int32_t k = (int32_t)(bits_of_f32(shifted) - 0x4B400000u);
+    float half = f32_of_bits((uint32_t)(k + 126) << 23);
+    float z = 2.0f * (y * half + (half - 0.5f));
+    return x == 0.0f ? x : z;
+}
+
 /* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log(1 + f) = f - f^2 / 2 + f^3 p(f). */
 static inline float km_log_f32(float x) {
     float scaled = x < 0x1p-126f ? x * 0x1p23f : x;
@@ -93,6 +115,76 @@ static inline float km_log_f32(float x) {
     float y = (f2 * f * p + n * LN2_LOW) - 0.5f * f2 + f + n * LN2_HIGH;
     y = x < INFINITY ? y : x;
     return x > 0.0f ? y : (x == 0.0f ? -INFINITY : NAN);
+}
+
+/* log(u) for u = 1 + x rounded, and what rounding lost. */
+static inline float km_log1p_f32(float x) {
+    float u = 1.0f + x, lost = x - (u - 1.0f);
+    float y = km_log_f32(u) + lost / u;
+    y = (x > -1.0f) & (x < INFINITY) ? y : km_log_f32(u);
+    return x == 0.0f ? x : y;
+}
+
+static inline float km_softplus_f32(float x) {
+    float m = x > 0.0f ? x : (x != x ? x : 0.0f);
+    float e = km_exp_f32(-__builtin_fabsf(x)), u = 1.0f + e;
+    return m + (km_log_f32(u) + (e - (u - 1.0f)) / u);
+}
+
+/* Quarter turns of the angle x: the nearest whole number goes to *quarter (modulo 4), the rest is
+ * given. x is m 2^q with q >= -24 and 24 bits of m; 2^q * 2 / pi modulo 4 is looked up in four
+ * parts of 24 bits, whose products with m are exact. */
+static inline double quarter_turns(float x, int32_t *quarter) {
+    int32_t e = (int32_t)(bits_of_f32(x) >> 23 & 255) - 126;
+    e = e < 0 ? 0 : e > 128 ? 128 : e;
+    double m = (double)x * f64_of_bits((uint64_t)(1047 - e) << 52);
+    double a = m * (double)two_over_pi_0[e], b = m * (double)two_over_pi_1[e];
+    double c = m * (double)two_over_pi_2[e], d = m * (double)two_over_pi_3[e];
+    double shifted = (a + b) + ROUND_F64;
+    *quarter = (int32_t)bits_of_f64(shifted);
+    return (((a - (shifted - ROUND_F64)) + b) + c) + d;
+}
+
+/* The sine (ahead = 0) or cosine (ahead = 1) of x. */
+static inline float sine_f32(float x, int32_t ahead) {
+    int32_t quarter;
+    float a = (float)(quarter_turns(x, &quarter) * 0x1.921fb54442d18p0), s = a * a;
+    quarter += ahead;
+    float p = 0x1.6cd85ap-19f;
+    p = p * s - 0x1.a00f9ep-13f;
+    p = p * s + 0x1.111108p-7f;
+    p = p * s - 0x1.555556p-3f;
+    float q = 0x1.9a0232p-16f;
+    q = q * s - 0x1.6c0c8cp-10f;
+    q = q * s + 0x1.55554ap-5f;
+    float sine = __builtin_copysignf(a + a * (s * p), a), cosine = (1.0f - 0.5f * s) + s * s * q;
+    float y = quarter & 1 ? cosine : sine;
+    return quarter & 2 ? -y : y;
+}
+static inline float km_sin_f32(float x) { return sine_f32(x, 0); }
+static inline float km_cos_f32(float x) { return sine_f32(x, 1); }
+
+/* Near 0, x + x p(x^2); beyond, 1 - exp(p(|x|)), which is 1 from 4 on. */
+static inline float km_erf_f32(float x) {
+    float a = __builtin_fabsf(x), s = x * x, t = a > 4.0f ? 4.0f : a;
+    float p = 0x1.6624aap-14f;
+    p = p * s - 0x1.acf7d6p-11f;
+    p = p * s + 0x1.5513eep-8f;
+    p = p * s - 0x1.b8162ap-6f;
+    p = p * s + 0x1.ce2e60p-4f;
+    p = p * s - 0x1.812744p-2f;
+    p = p * s + 0x1.06eba8p-3f;
+    float near = x + x * p;
+    float q = -0x1.5d723ap-16f;
+    q = q * t + 0x1.c45950p-12f;
+    q = q * t - 0x1.106262p-8f;
+    q = q * t + 0x1.9aebbap-6f;
+    q = q * t - 0x1.bb454cp-4f;
+    q = q * t - 0x1.444d1ep-1f;
+    q = q * t - 0x1.212626p0f;
+    q = q * t + 0x1.62d91ap-13f;
+    float far = __builtin_copysignf(1.0f - km_exp_f32(q), x);
+    return a < 0.9f ? near : far;
 }
 
 static inline float km_tanh_f32(float x) {
@@ -117,6 +209,17 @@ static inline float km_sigmoid_f32(float x) {
 
 static inline float km_sqrt_f32(float x) { return __builtin_sqrtf(x); }
 static inline float km_floor_f32(float x) { return __builtin_floorf(x); }
+static inline float km_ceil_f32(float x) { return __builtin_ceilf(x); }
+
+/* To even, as adding and taking away 2^23 rounds. */
+static inline float km_round_f32(float x) {
+    float a = __builtin_fabsf(x), near = (a + 0x1p23f) - 0x1p23f;
+    return a < 0x1p23f ? __builtin_copysignf(near, x) : x;
+}
+static inline double km_round_f64(double x) {
+    double a = __builtin_fabs(x), near = (a + 0x1p52) - 0x1p52;
+    return a < 0x1p52 ? __builtin_copysign(near, x) : x;
+}
 
 /* 2^(y log2 |x|) in double, whose 29 spare bits cover the product. */
 static inline float km_pow_f32(float x, float y) {
@@ -163,10 +266,19 @@ static inline double km_relu_f64(double x) { return x > 0.0 ? x : (x != x ? x : 
 
 static inline double km_exp_f64(double x) { return exp(x); }
 static inline double km_log_f64(double x) { return log(x); }
+static inline double km_log1p_f64(double x) { return log1p(x); }
+static inline double km_expm1_f64(double x) { return expm1(x); }
+static inline double km_sin_f64(double x) { return sin(x); }
+static inline double km_cos_f64(double x) { return cos(x); }
+static inline double km_erf_f64(double x) { return erf(x); }
+static inline double km_softplus_f64(double x) {
+    return km_relu_f64(x) + log1p(exp(-__builtin_fabs(x)));
+}
 static inline double km_tanh_f64(double x) { return tanh(x); }
 static inline double km_pow_f64(double x, double y) { return pow(x, y); }
 static inline double km_sqrt_f64(double x) { return __builtin_sqrt(x); }
 static inline double km_floor_f64(double x) { return __builtin_floor(x); }
+static inline double km_ceil_f64(double x) { return __builtin_ceil(x); }
 static inline double km_sigmoid_f64(double x) {
     double e = exp(-__builtin_fabs(x));
     return (x < 0.0 ? e : 1.0) / (1.0 + e);
@@ -209,6 +321,21 @@ KM_INTEGER_DIVISION(int64_t, uint64_t, i64)
 #undef KM_INTEGER_DIVISION
 static inline uint8_t km_mod_u8(uint8_t x, uint8_t y) { return y ? x % y : 0; }
 static inline uint8_t km_floordiv_u8(uint8_t x, uint8_t y) { return y ? x / y : 0; }
+
+/* By squaring; overflow wraps. */
+#define KM_INTEGER_POWER(T, U, tag)                                                                \
+    static inline T km_pow_##tag(T x, T y) {                                                       \
+        U r = 1, base = (U)x;                                                                      \
+        for (; y > 0; y /= 2) {                                                                    \
+            r = y % 2 ? r * base : r;                                                              \
+            base *= base;                                                                          \
+        }                                                                                          \
+        return (T)r;                                                                               \
+    }
+KM_INTEGER_POWER(int32_t, uint32_t, i32)
+KM_INTEGER_POWER(int64_t, uint64_t, i64)
+KM_INTEGER_POWER(uint8_t, uint32_t, u8)
+#undef KM_INTEGER_POWER
 
 /* The NaN wins, if there is one. */
 #define KM_FLOAT_ORDER(T, tag)                                                                     \

@@ -58,7 +58,7 @@ static bool fold_comparison(enum op_id id, double x, double y, double *r) {
 static bool fold_arithmetic(enum op_id id, double x, double y, double *r) {
     switch (id) {
     case OP_neg: *r = -x; return true;
-    case OP_abs: *r = x < 0 ? -x : x; return true;
+    case OP_abs: *r = x > 0 ? x : 0 - x; return true;
     case OP_add: *r = x + y; return true;
     case OP_sub: *r = x - y; return true;
     case OP_mul: *r = x * y; return true;
@@ -74,6 +74,8 @@ static bool fold_float(enum op_id id, double x, double y, double *r) {
     case OP_div: *r = x / y; return true;
     case OP_sqrt: *r = sqrt(x); return true;
     case OP_floor: *r = floor(x); return true;
+    case OP_ceil: *r = ceil(x); return true;
+    case OP_round: *r = nearbyint(x); return true;
     default: return fold_arithmetic(id, x, y, r);
     }
 }

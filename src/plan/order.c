@@ -3,7 +3,7 @@
  * Early steps compute everything that could fail or is only read: list scheduling (Graham 1966)
  * whose priority is the bytes a task brings to life less those it lets die; the graph's own order
  * is tried too, and the one with the lower peak is taken. Late steps write variables. An
- * elementwise task, or one that has no inputs (a draw, a fill), writes an assigned result straight
+ * elementwise task that checks nothing, or one that has no inputs (a draw, a fill), writes an assigned result straight
  * into the variable when every other reader of the old value can run before it; otherwise the
  * result gets a buffer and a copy at the end. A ring of copies (a <- b, b <- a) is broken by
  * keeping one old value in a buffer.
@@ -162,9 +162,14 @@ static int list_tasks(struct schedule *s, const bool *late, bool by_bytes, int *
 
 /* ---- which tasks run late ---- */
 
-/* It cannot fail, and may write over what it reads: elementwise kernels check nothing, and what has
- * no inputs has nothing to check. */
-static bool may_run_late(const struct task *t) { return t->program != NULL || t->n_in == 0; }
+/* It cannot fail, and may write over what it reads: few elementwise kernels check anything, and
+ * what has no inputs has nothing to check. */
+static bool may_run_late(const struct task *t) {
+    for (int i = 0; t->program && i < t->program->n_instructions; i++)
+        if (ew_can_raise(&t->program->at[i]))
+            return false;
+    return t->program != NULL || t->n_in == 0;
+}
 
 static void choose_late(struct schedule *s, bool *late) {
     int n = s->tasks.n;

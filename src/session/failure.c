@@ -80,6 +80,19 @@ static const struct domain_words {
     {OP_dropout, "keep_prob", "(0, 1]", NULL},
 };
 
+/* Elementwise ops that cannot take every whole number. */
+static const struct {
+    enum op_id op;
+    const char *words, *help;
+} refusals[] = {
+    {OP_floordiv, "divides a whole number by 0",
+     "x // where(y == 0, 1, y) divides by 1 there; floats divide by 0 as IEEE 754 says"},
+    {OP_mod, "divides a whole number by 0",
+     "x % where(y == 0, 1, y) divides by 1 there; floats divide by 0 as IEEE 754 says"},
+    {OP_pow, "raises a whole number to a power below 0",
+     "the result would be a fraction: cast(x, float) ** y"},
+};
+
 static const struct domain_words *words_of(enum op_id op) {
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
         if (domains[i].op == op)
@@ -101,6 +114,23 @@ static const char *range_text(struct arena *a, const struct kernel_fault *f) {
     if (!isnan(f->high))
         return arena_printf(a, "not below %g", f->high);
     return "not a number that it can take";
+}
+
+static bool report_refusal(struct session *s, const struct request *r, const struct run *run) {
+    const struct node *n = run->failed->nodes[run->fault.instruction];
+    char element[ELEMENT_TEXT];
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (refusals[i].op != n->op->id)
+            continue;
+        element_text(element, &n->shape, run->fault.element);
+        struct diag *d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s` %s%s",
+                                    op_word(n), refusals[i].words, element);
+        diag_trail(d, n->origin);
+        note_demand(s, d, r);
+        diag_help(d, "%s", refusals[i].help);
+        return true;
+    }
+    return false;
 }
 
 static void report_domain(struct session *s, const struct request *r, const struct run *run) {
@@ -291,6 +321,8 @@ void failure_report(struct session *s, struct compiled *c, const struct request 
         failure_report_memory(s, c, r);
     else if (run->failed->nodes[0]->op->id == OP_check_finite)
         report_not_finite(s, c, r, run);
+    else if (run->fault.raised && report_refusal(s, r, run))
+        return;
     else if (run->fault.raised)
         report_domain(s, r, run);
     else

@@ -98,7 +98,7 @@ static const struct {
     int operand;
     double low, high;
 } domains[] = {
-    {OP_log, 0, 0.5, 1.5}, {OP_sqrt, 0, 0.5, 1.5}, {OP_pow, 0, 0.5, 1.5},
+    {OP_log, 0, 0.5, 1.5}, {OP_log1p, 0, -0.5, 0.5}, {OP_sqrt, 0, 0.5, 1.5}, {OP_pow, 0, 0.5, 1.5},
     {OP_div, 1, 0.5, 1.5}, {OP_mod, 1, 1.2, 1.9},  {OP_dropout, 1, 0.5, 0.8},
 };
 

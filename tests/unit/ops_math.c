@@ -1,4 +1,4 @@
-/* exp, log, tanh, sigmoid and pow of floats, on every instruction set: errors in units of the
+/* exp, log, sin, erf, .. of floats, on every instruction set: errors in units of the
  * last place over samples of all floats, and the values at the edges. */
 #include <float.h>
 #include <math.h>
@@ -20,6 +20,22 @@ static double exact(enum op_id op, double x, double y) {
         return tanh(x);
     case OP_sigmoid:
         return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+    case OP_log1p:
+        return log1p(x);
+    case OP_expm1:
+        return expm1(x);
+    case OP_sin:
+        return sin(x);
+    case OP_cos:
+        return cos(x);
+    case OP_erf:
+        return erf(x);
+    case OP_softplus:
+        return fmax(x, 0) + (isnan(x) ? x : log1p(exp(-fabs(x))));
+    case OP_round:
+        return nearbyint(x);
+    case OP_ceil:
+        return ceil(x);
     default:
         return pow(x, y);
     }
@@ -84,6 +100,12 @@ static void log_is_within_2_ulp(void) { check_all_floats(OP_log, "log"); }
 static void tanh_is_within_2_ulp(void) { check_all_floats(OP_tanh, "tanh"); }
 static void sigmoid_is_within_2_ulp(void) { check_all_floats(OP_sigmoid, "sigmoid"); }
 static void pow_is_within_2_ulp(void) { check_all_floats(OP_pow, "pow"); }
+static void log1p_is_within_2_ulp(void) { check_all_floats(OP_log1p, "log1p"); }
+static void expm1_is_within_2_ulp(void) { check_all_floats(OP_expm1, "expm1"); }
+static void sin_is_within_2_ulp(void) { check_all_floats(OP_sin, "sin"); }
+static void cos_is_within_2_ulp(void) { check_all_floats(OP_cos, "cos"); }
+static void erf_is_within_2_ulp(void) { check_all_floats(OP_erf, "erf"); }
+static void softplus_is_within_2_ulp(void) { check_all_floats(OP_softplus, "softplus"); }
 
 static void edges_are_as_in_the_c_library(void) {
     static const float v[] = {0.0f,        -0.0f,    1.0f,      -1.0f,   2.0f,      -2.0f,
@@ -93,11 +115,13 @@ static void edges_are_as_in_the_c_library(void) {
                               16777217.0f, INFINITY, -INFINITY, NAN};
     enum { N_EDGES = sizeof v / sizeof *v };
     float x[N_EDGES * N_EDGES], y[N_EDGES * N_EDGES], out[N_EDGES * N_EDGES];
-    static const enum op_id ops[] = {OP_exp, OP_log, OP_tanh, OP_sigmoid, OP_pow};
+    static const enum op_id ops[] = {OP_exp,   OP_log,  OP_log1p, OP_expm1,   OP_sin,
+                                     OP_cos,   OP_erf,  OP_tanh,  OP_sigmoid, OP_softplus,
+                                     OP_round, OP_ceil, OP_pow};
     for (int i = 0; i < N_EDGES * N_EDGES; i++)
         x[i] = v[i / N_EDGES], y[i] = v[i % N_EDGES];
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
-        for (int o = 0; o < 5; o++) {
+        for (int o = 0; o < (int)(sizeof ops / sizeof *ops); o++) {
             apply((enum isa)isa, ops[o], N_EDGES * N_EDGES, x, y, out);
             for (int i = 0; i < N_EDGES * N_EDGES; i++) {
                 double want = exact(ops[o], (double)x[i], (double)y[i]);
@@ -118,5 +142,11 @@ void suite_ops_math(void) {
     unit_test("tanh is within 2 ulp", tanh_is_within_2_ulp);
     unit_test("sigmoid is within 2 ulp", sigmoid_is_within_2_ulp);
     unit_test("pow is within 2 ulp", pow_is_within_2_ulp);
+    unit_test("log1p is within 2 ulp", log1p_is_within_2_ulp);
+    unit_test("expm1 is within 2 ulp", expm1_is_within_2_ulp);
+    unit_test("sin is within 2 ulp of exact over all floats", sin_is_within_2_ulp);
+    unit_test("cos is within 2 ulp", cos_is_within_2_ulp);
+    unit_test("erf is within 2 ulp", erf_is_within_2_ulp);
+    unit_test("softplus is within 2 ulp", softplus_is_within_2_ulp);
     unit_test("zeros, infinities, NaN, overflow", edges_are_as_in_the_c_library);
 }

@@ -68,7 +68,7 @@ def avg_pool(x, k, stride, same):
 
 
 def number(v):
-    return repr(int(v)) if v == int(v) else repr(float(v))
+    return repr(int(v)) if v == int(v) and abs(v) < 2 ** 53 else repr(float(v))
 
 
 class Figures:

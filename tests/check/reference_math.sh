@@ -1,0 +1,68 @@
+#!/bin/sh
+# Elementwise functions, reductions and ordering ops with their gradients against PyTorch's figures in tests/data/reference,
+# in float64 and float. Figures and program make one script, as in reference_figures.sh.
+set -eu
+nnrun=${NNRUN:-build/nnrun}
+data=$(dirname "$0")/../data/reference
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# what every script begins with: dtype, tolerance
+begin() {
+    cat <<END
+fn tensor(list) = constant(list, dtype=$1)
+fn near(what, ours, theirs) {
+  wanted = reshape(tensor(theirs), ours.shape)
+  worst = max(abs(ours - wanted) / (1 + abs(wanted))).eval()
+  assert(worst < $2, "{what} differs by {worst:g}")
+}
+# f(x) and the gradient of sum(f(x) * upstream)
+fn hold(what, f, x, upstream, value, gradient) {
+  near(what, f(x), value)
+  near("the gradient of {what}", gradients(sum(f(x) * upstream), x), gradient)
+}
+END
+}
+
+elementwise() {
+    cat "$data/elementwise.txt"
+    cat <<'END'
+variable v = tensor(x)
+hold("erf", erf, v, 1, y_erf, d_erf)
+hold("sin", sin, v, 1, y_sin, d_sin)
+hold("cos", cos, v, 1, y_cos, d_cos)
+hold("expm1", expm1, v, 1, y_expm1, d_expm1)
+hold("log1p", abs >> log1p, v, 1, y_log1p, d_log1p)
+hold("softplus", softplus, v, 1, y_softplus, d_softplus)
+hold("gelu", gelu, v, 1, y_gelu, d_gelu)
+hold("gelu by tanh", gelu(_, approximate="tanh"), v, 1, y_gelu_tanh, d_gelu_tanh)
+hold("silu", silu, v, 1, y_silu, d_silu)
+hold("elu", elu, v, 1, y_elu, d_elu)
+hold("elu, alpha=2", elu(_, alpha=2), v, 1, y_elu_2, d_elu_2)
+hold("selu", selu, v, 1, y_selu, d_selu)
+hold("leaky_relu", leaky_relu, v, 1, y_leaky_relu, d_leaky_relu)
+hold("clip", clip(_, -1.5, 2), v, 1, y_clip, d_clip)
+hold("clip from below", clip(_, low=-1.5), v, 1, y_clip_low, d_clip_low)
+hold("abs", abs, v, 1, y_abs, d_abs)
+near("round", round(tensor(halves)), y_round)
+near("ceil", ceil(tensor(halves)), y_ceil)
+variable base = tensor(p)
+variable exponent = tensor(q)
+power = base ** exponent
+near("pow", power, y_pow)
+near("the gradient of pow", gradients(sum(power), base), dp_pow)
+by_exponent = gradients(sum(power), exponent)
+near("pow by its exponent", where(tensor(is_real) > 0, by_exponent, 0), dq_pow)
+END
+}
+
+check() {
+    { cat "$work/begin"; "$1"; echo 'print("ok")'; } > "$work/script.nn"
+    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
+    grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
+}
+
+for family in elementwise; do
+    begin float64 1e-13 > "$work/begin"; check $family float64
+    begin float 3e-6 > "$work/begin"; check $family float
+done
