@@ -281,6 +281,8 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
     ok = ok && run_body(in, &b, d, s, i->path, a->call, out);
     if (ok && d->tree->kind == AST_LAYER_DEF)
         ok = check_result(in, s, d, out, a->call);
+    ok = ok && keep_layer_updates(in, &b, *out);
+    free(b.updates.at);
     in->roots.n = n_roots;
     if (ok)
         root_push(in, *out);

@@ -101,6 +101,7 @@ void interp_collect(struct interp *in) {
             graph_mark(g, b->updates.at[i].value);
     }
     heap_mark_insides(&in->heap, g);
+    mark_layer_updates(in);
     int kept = 0;
     for (int i = 0; i < in->variables.n; i++) {
         struct variable *v = in->variables.at[i];
@@ -187,6 +188,7 @@ void interp_free(struct interp *in) {
     free(in->roots.at);
     free(in->prefix.at);
     free(in->variables.at);
+    free(in->layer_updates.at);
     arena_free(&in->arena);
     free(in);
 }

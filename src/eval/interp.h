@@ -3,7 +3,8 @@
  *   expr.c     expressions               stmt.c     statements, loops
  *   host.c     operators, truth          declare.c  declarations
  *   index.c    indices and slices        define.c   instances of layers and losses, their bodies
- *   call.c     calling anything          minimize.c optimizers: steps, state, <-
+ *   call.c     calling anything          minimize.c optimizers: steps, state
+ *   update.c   what `<-` assigns, and when
  *   bind.c     arguments to parameters   paths.c    names of variables, draws and instances
  *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
@@ -30,9 +31,10 @@ struct body {
     /* Met so far in this application: call sites of instances, names of variables. */
     ARRAY(const struct ast *) sites;
     ARRAY(const char *) declared;
-    /* An optimizer's: which variable, what was assigned. */
+    /* An optimizer's: which variable. */
     struct step_object *step;
     struct variable *target;
+    /* Assigned with `<-` in this application. */
     ARRAY(struct update {
         struct variable *variable;
         const char *name;
@@ -80,6 +82,13 @@ struct interp {
     ARRAY(struct value) roots;  /* what expressions under way have made */
     ARRAY(const char *) prefix; /* path context, outermost first */
     ARRAY(struct variable *) variables;
+    /* What applications of layers assign to their own variables: done by the steps whose loss
+     * depends on the output. */
+    ARRAY(struct layer_update {
+        struct node *output;
+        struct node *assign;
+    })
+    layer_updates;
     size_t collect_at_bytes;
     struct origin_table {
         struct origin **slots;
@@ -226,7 +235,21 @@ bool method_minimize(struct interp *in, const struct value *self, struct args *a
 /* Names the op that keeps a gradient from passing; cut may be NULL. */
 void note_gradient_cut(struct diag *d, const struct node *cut);
 bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt);
+
+/* update.c */
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt);
+/* The assign nodes of what a body assigned, the last one of each variable. false: reported. */
+struct node_collection {
+    struct arena *arena;
+    ARRAY(struct node *) list;
+};
+bool build_assigns(struct interp *in, const struct body *b, struct node_collection *assigns);
+/* Keeps what an application of a layer assigned beside its output. */
+bool keep_layer_updates(struct interp *in, const struct body *b, struct value output);
+/* Those of the applications that the graph's last walk has visited: one assign a variable. */
+bool gather_layer_updates(struct interp *in, struct variable *const *trained, int n_trained,
+                          struct span at, struct node_collection *assigns);
+void mark_layer_updates(struct interp *in);
 
 /* convert.c */
 bool to_node(struct interp *in, struct value v, struct span at, int dtype,

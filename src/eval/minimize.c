@@ -1,6 +1,6 @@
 /* Training. The body of an optimizer definition says what happens to a variable w with gradient g;
  * minimize evaluates it once for each variable, and what it assigns becomes the effects of the
- * step. Also `state`, and `<-` outside of an optimizer. */
+ * step. Also `state`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,82 +23,6 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
     state->state = true;
     scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
     return true;
-}
-
-static struct variable *updated_variable(struct interp *in, struct scope *s,
-                                         const struct ast *stmt) {
-    if (in->body && in->body->step)
-        for (int i = in->body->updates.n - 1; i >= 0; i--)
-            if (in->body->updates.at[i].name == stmt->text)
-                return in->body->updates.at[i].variable;
-    const struct value *v = scope_find(s, stmt->text);
-    if (!v) {
-        report_unknown_name(in, s, stmt->text, stmt->name_at);
-        return NULL;
-    }
-    if (v->kind == VALUE_TENSOR && v->node->op->id == OP_variable)
-        return v->node->variable;
-    if (v->kind == VALUE_POISON) {
-        in->flow = FLOW_ERROR;
-        return NULL;
-    }
-    char text[128];
-    describe_value(in, *v, text, sizeof text);
-    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, stmt->name_at,
-                                "`<-` assigns to a variable, but `%s` is %s", stmt->text, text);
-    if (v->kind == VALUE_TENSOR)
-        diag_help(d, "only what `variable` declares keeps a value between runs");
-    else
-        diag_help(d, "a plain name is set with `=`");
-    interp_fail(in, d);
-    return NULL;
-}
-
-bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt) {
-    struct value v;
-    struct node *n;
-    struct span at = stmt->kids[0]->span;
-    struct variable *target = updated_variable(in, s, stmt);
-    if (!target)
-        return false;
-    if (in->body && in->body->instance)
-        return unsupported(in, stmt->span, "assigning to a variable inside a layer");
-    if (!eval_expr(in, s, stmt->kids[0], &v) || !to_node(in, v, at, (int)target->dtype, &n))
-        return false;
-    char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    if (n->dtype != target->dtype)
-        return fail_at(in, E_DTYPE, at, "`%s` is %s, but the value is %s", stmt->text,
-                       dtype_name(target->dtype), dtype_name(n->dtype));
-    in->build.origin = interp_origin(in, stmt->span);
-    if (n->shape.rank == 0)
-        n = build_broadcast(&in->build, n, &target->shape);
-    bool fits = n->shape.rank == target->shape.rank;
-    for (int i = 0; fits && i < n->shape.rank; i++)
-        fits = dim_compare(in->o.symbols, n->shape.d[i], target->shape.d[i]) != DIM_DIFFER;
-    if (!fits)
-        return fail_at(in, E_SHAPE, at, "`%s` has shape %s, but the value has %s", stmt->text,
-                       shape_print(a, sizeof a, in->o.symbols, &target->shape),
-                       shape_print(b, sizeof b, in->o.symbols, &n->shape));
-    if (in->body && in->body->step) {
-        struct update u = {target, stmt->text, n, stmt->span};
-        array_push(&in->arena, &in->body->updates, u);
-        scope_set(&in->heap, s, stmt->text, V_TENSOR(n));
-        return true;
-    }
-    struct node *assign = build_2(&in->build, OP_assign, target->node, n);
-    if (!assign)
-        return interp_fail(in, NULL);
-    root_push(in, V_TENSOR(assign));
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct request r = {.kind = REQUEST_EVAL,
-                        .effects = &assign,
-                        .n_effects = 1,
-                        .words = "<-",
-                        .origin = in->build.origin};
-    if (in->o.host.run(in->o.host.context, &r))
-        return true;
-    return interp_fail(in, NULL);
 }
 
 /* The trainable variables that the loss reaches, in the order of their making. */
@@ -152,11 +76,6 @@ static bool report_no_gradient(struct interp *in, struct node *loss, struct vari
     return asked ? interp_fail(in, d) : true;
 }
 
-struct node_collection {
-    struct arena *arena;
-    ARRAY(struct node *) list;
-};
-
 static bool update_one(struct interp *in, struct instance *optimizer, struct step_object *step,
                        struct variable *v, struct node *g, struct span call,
                        struct node_collection *assigns) {
@@ -167,23 +86,10 @@ static bool update_one(struct interp *in, struct instance *optimizer, struct ste
     scope_set(&in->heap, s, params->kids[0]->text, V_TENSOR(v->node));
     scope_set(&in->heap, s, params->kids[1]->text, V_TENSOR(g));
     struct body b = {.step = step, .target = v};
-    if (!run_body(in, &b, optimizer->definition, s, step->path, call, &ignored))
-        return false;
-    for (int i = 0; i < b.updates.n; i++) {
-        struct update *u = &b.updates.at[i];
-        bool last = true;
-        for (int k = i + 1; k < b.updates.n; k++)
-            last &= b.updates.at[k].variable != u->variable;
-        if (!last)
-            continue;
-        in->build.origin = interp_origin(in, u->at);
-        struct node *assign = build_2(&in->build, OP_assign, u->variable->node, u->value);
-        if (!assign)
-            return interp_fail(in, NULL);
-        root_push(in, V_TENSOR(assign));
-        array_push(assigns->arena, &assigns->list, assign);
-    }
-    return true;
+    bool ok = run_body(in, &b, optimizer->definition, s, step->path, call, &ignored) &&
+              build_assigns(in, &b, assigns);
+    free(b.updates.at);
+    return ok;
 }
 
 static bool minimize_target(struct interp *in, struct args *a, struct node **loss,
@@ -242,6 +148,16 @@ static struct node *build_check(struct interp *in, struct node *x, const struct 
     return check;
 }
 
+/* What layers that the loss depends on update themselves. */
+static bool gather_updates(struct interp *in, struct step_object *step,
+                           struct variable *const *variables, int n, struct span call,
+                           struct node_collection *assigns) {
+    struct arena scratch = {0};
+    graph_order(in->o.graph, &scratch, &step->loss, 1, NULL, NULL);
+    arena_free(&scratch);
+    return gather_layer_updates(in, variables, n, call, assigns);
+}
+
 /* Gradients, the checks of the loss and of each gradient, and each variable's update, in order. */
 static bool build_step(struct interp *in, struct instance *optimizer, struct step_object *step,
                        struct variable *const *variables, int n, const struct named_arg *given,
@@ -258,7 +174,7 @@ static bool build_step(struct interp *in, struct instance *optimizer, struct ste
         if (gradient[i])
             root_push(in, V_TENSOR(gradient[i]));
     array_push(&scratch, &checks.list, build_check(in, step->loss, here));
-    bool ok = true;
+    bool ok = gather_updates(in, step, variables, n, call, &assigns);
     for (int i = 0; ok && i < n; i++) {
         if (!gradient[i]) {
             ok = report_no_gradient(in, step->loss, variables[i], given ? given->at : call,

@@ -174,6 +174,33 @@ def make_dropout():
     figures.write()
 
 
+def make_batch_norm():
+    figures = Figures("batch_norm", "x_1..x_3[4,2,1,3], dy[4,2,1,3], rate 0.5, momentum 0.9 (PyTorch's "
+                      "0.1): three steps of SGD on sum(dy y^2 / 8); then the variables, the eval of x_1, "
+                      "and dx of a training x_1 before them.")
+    layer = torch.nn.BatchNorm2d(3).double()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
+    xs = [eighths((4, 2, 1, 3), 20 + i) for i in range(3)]
+    dy = eighths((4, 2, 1, 3), 23)
+    for i, x in enumerate(xs):
+        figures.add("x_%d" % (i + 1), x)
+    figures.add("dy", dy)
+    first = xs[0].clone().requires_grad_()
+    for i, x in enumerate(xs):
+        if i == 0:
+            x = first
+        optimizer.zero_grad()
+        (dy * to_nhwc(layer(to_nchw(x))) ** 2 / 8).sum().backward()
+        optimizer.step()
+    layer.eval()
+    for name, value in (("dx", first.grad), ("gamma", layer.weight), ("beta", layer.bias),
+                        ("moving_mean", layer.running_mean),
+                        ("moving_variance", layer.running_var),
+                        ("y", to_nhwc(layer(to_nchw(xs[0]))))):
+        figures.add(name, value.detach())
+    figures.write()
+
+
 def ten_steps(make, before_step):
     """w after each of ten steps; step t's gradient is gradients[t] + w / 4: errors accumulate."""
     gradients = eighths((10, 6), 8)
@@ -215,4 +242,5 @@ if __name__ == "__main__":
     make_pool()
     make_losses()
     make_dropout()
+    make_batch_norm()
     make_optimizers()
