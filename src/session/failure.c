@@ -160,6 +160,46 @@ static void report_domain(struct session *s, const struct request *r, const stru
 
 /* ---- not finite */
 
+/* Whether a tensor has an element that is not finite; where, in words. */
+static bool holds_non_finite(const struct tensor *t, char *element, const char **value) {
+    for (int64_t i = 0; dtype_is_float(t->dtype) && i < t->n_elements; i++) {
+        double x = tensor_get(t, i);
+        if (isfinite(x))
+            continue;
+        struct shape shape = tensor_shape(t);
+        element_text(element, &shape, i);
+        *value = value_word(x);
+        return true;
+    }
+    return false;
+}
+
+/* What goes in is looked at before what is computed: data with a NaN in them, a variable that an
+ * earlier update spoilt. false: all of it is finite. */
+static bool note_inputs(struct session *s, struct diag *d, const struct request *r) {
+    char element[ELEMENT_TEXT];
+    const char *value;
+    for (int i = 0; i < r->n_fed; i++)
+        if (holds_non_finite(r->value[i], element, &value)) {
+            const char *name = r->fed[i]->name ? r->fed[i]->name : op_word(r->fed[i]);
+            diag_note(d, origin_span(r->fed[i]->origin), "`%s` is fed with %s%s", name, value,
+                      element);
+            return true;
+        }
+    struct arena scratch = {0};
+    struct variable_list list = initial_find(s, r, &scratch);
+    bool found = false;
+    for (int i = 0; i < list.n && !found; i++) {
+        const struct variable *v = list.at[i];
+        found = v->value && holds_non_finite(v->value, element, &value);
+        if (found)
+            diag_note(d, v->declared, "the variable `%s` holds %s%s before this step", v->path,
+                      value, element);
+    }
+    arena_free(&scratch);
+    return found;
+}
+
 /* The first op that gives NaN or infinity, found by running the checks alone, op by op. */
 static void note_first_op(struct session *s, struct diag *d, const struct request *r) {
     struct arena scratch = {0};
@@ -243,7 +283,8 @@ static void report_not_finite(struct session *s, const struct compiled *c, const
     else
         d = diag_error(&s->diags, E_NOT_FINITE, origin_span(r->origin), "%s is %s", what, value);
     diag_trail(d, r->origin);
-    note_first_op(s, d, r);
+    if (!note_inputs(s, d, r))
+        note_first_op(s, d, r);
     arena_free(&scratch);
 }
 
