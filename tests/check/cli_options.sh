@@ -34,6 +34,10 @@ expect 1 "$nnrun" --memory 1K -e 'print(sum(random_normal([5000])))'
 err_has 'asks for 19.6 KiB, and --memory allows 1.0 KiB'
 expect 2 "$nnrun" --quiet=yes one.nn && err_has '--quiet takes no value'
 expect 2 "$nnrun" verison && err_has 'there is no script `verison`' 'did you mean nnrun version?'
+expect 2 "$nnrun" run && err_has '`nnrun run` wants more' 'nnrun run SCRIPT'
+expect 2 "$nnrun" version now && err_has 'what is `now` for?'
+expect 0 "$nnrun" run one.nn --seed 1 && out 1
+expect 0 "$nnrun" run -e 'param a = 1; print(a)' a=5 && out 5
 expect 2 "$nnrun" -e 'print(1)' one.nn && err_has 'what is `one.nn` for?'
 expect 2 "$nnrun" one.nn two.nn && err_has 'what is `two.nn` for?'
 expect 2 "$nnrun" one.nn -e 'print(1)' && err_has 'cannot both be run'
