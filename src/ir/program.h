@@ -27,6 +27,13 @@ struct program {
     /* [n_fed] placeholders standing for what is fed; NULL where the demand does not need it */
     struct node **fed;
     int n_fed;
+    /* With --dump=rewrites: the rules of `simplify` that applied, in their order. */
+    bool lists_rewrites;
+    ARRAY(struct rewrite {
+        const char *rule; /* "log(softmax(z)) -> log_softmax(z)" */
+        const struct origin *origin;
+    })
+    rewrites;
 };
 
 #endif

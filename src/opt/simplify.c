@@ -16,7 +16,12 @@ static struct node *try_table(struct program *p, struct node *n, const struct ru
         if (rule->at != n->op->id && !(rule->at == N_OPS && n->op->trait == OP_ELEMENTWISE))
             continue;
         struct node *better = rule->apply(p, n);
-        if (better && better != n) return better;
+        if (!better || better == n) continue;
+        if (p->lists_rewrites) {
+            struct rewrite done = {rule->name, n->origin};
+            array_push(p->arena, &p->rewrites, done);
+        }
+        return better;
     }
     return NULL;
 }

@@ -98,6 +98,31 @@ static void dump_opt(const struct stage_view *v, FILE *out) {
     graph_dump(&p->graph, p->roots, p->n_roots, &v->s->symbols, &v->s->sources, out);
 }
 
+/* A rule on a line of the script once, with how often. */
+static void dump_rewrites(const struct stage_view *v, FILE *out) {
+    const struct program *p = &v->c->program;
+    print_header(v, out);
+    fputc('\n', out);
+    for (int i = 0; i < p->rewrites.n; i++) {
+        const struct rewrite *r = &p->rewrites.at[i];
+        bool before = false;
+        int n = 0;
+        for (int k = 0; k < p->rewrites.n; k++)
+            if (p->rewrites.at[k].rule == r->rule && p->rewrites.at[k].origin == r->origin)
+                before = before || k < i, n++;
+        if (before)
+            continue;
+        fputs(r->rule, out);
+        if (n > 1)
+            fprintf(out, "  (%d times)", n);
+        if (r->origin && r->origin->span.source) {
+            struct place at = source_place(&v->s->sources, r->origin->span);
+            fprintf(out, "  ; %s:%u:%u", at.path, at.line, at.column);
+        }
+        fputc('\n', out);
+    }
+}
+
 static void dump_plan(const struct stage_view *v, FILE *out) {
     print_header(v, out);
     fputc('\n', out);
@@ -169,6 +194,8 @@ void stages_show(enum stage_when when, const struct stage_view *v) {
     if (stage && stage->when == when)
         stage->dump(v, v->s->options.out);
 }
+
+bool stages_is_rewrites(const struct stage *stage) { return stage && stage->dump == dump_rewrites; }
 
 static void print_family(const struct op_table *ops, enum op_trait trait, const char *title,
                          FILE *out) {

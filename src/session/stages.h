@@ -41,6 +41,8 @@ const struct stage *stages_find(const char *text, const char **pass, const char 
 void stages_show(enum stage_when when, const struct stage_view *v);
 
 int stages_count_nodes(struct program *p);
+/* Whether a stage (NULL: none) wants the passes to list what they do. */
+bool stages_is_rewrites(const struct stage *stage);
 
 /* --dump=help: the stages, the passes, the ops by family. */
 void stages_print_help(FILE *out);
