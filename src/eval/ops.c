@@ -51,6 +51,30 @@ static bool to_axes(struct interp *in, const struct op_setting *s, struct value 
     return true;
 }
 
+/* A number for every axis, or for each axis a number (before and after) or [before, after]. */
+static bool to_pairs(struct interp *in, const struct op_setting *s, struct value v, struct span at,
+                     struct attr *out) {
+    struct value one = v;
+    bool list = v.kind == VALUE_LIST;
+    const struct value *items = list ? v.list->at : &one;
+    int n = list ? v.list->n : 1;
+    bool fits = n <= MAX_RANK;
+    out->kind = ATTR_PAIRS;
+    out->ints.n = 2 * n;
+    for (int i = 0; fits && i < n; i++) {
+        bool pair = list && items[i].kind == VALUE_LIST && items[i].list->n == 2;
+        struct value before = pair ? items[i].list->at[0] : items[i];
+        struct value after = pair ? items[i].list->at[1] : items[i];
+        fits = before.kind == VALUE_INT && after.kind == VALUE_INT;
+        out->ints.v[2 * i] = before.i;
+        out->ints.v[2 * i + 1] = after.i;
+    }
+    return fits || fail_at(in, E_WRONG_KIND, at,
+                           "`%s` must be %sa whole number, or a list with a number or [before, "
+                           "after] for each axis",
+                           s->name, s->kind == ATTR_PADDING ? "a string, " : "");
+}
+
 static bool to_attr(struct interp *in, const struct op_setting *s, struct value v, struct span at,
                     struct node *const *inputs, int n_in, struct attr *out) {
     memset(out, 0, sizeof *out);
@@ -95,6 +119,15 @@ static bool to_attr(struct interp *in, const struct op_setting *s, struct value 
     case ATTR_INTS:
     case ATTR_AXES:
         return to_axes(in, s, v, at, inputs, n_in, out);
+    case ATTR_PADDING:
+        if (v.kind == VALUE_STRING) {
+            out->kind = ATTR_STRING;
+            out->s = intern(in, v.string->text);
+            return true;
+        }
+        return to_pairs(in, s, v, at, out);
+    case ATTR_PAIRS:
+        return to_pairs(in, s, v, at, out);
     case ATTR_UNSET:
         break;
     }

@@ -123,6 +123,7 @@ static uint64_t hash_attr(struct interp *in, uint64_t h, const struct attr *a) {
         return h;
     case ATTR_INTS:
     case ATTR_AXES:
+    case ATTR_PAIRS:
         for (int i = 0; i < a->ints.n; i++)
             h = hash_number(h, (uint64_t)a->ints.v[i]);
         return h;

@@ -31,6 +31,12 @@ static void print_attr(const struct attr *a, const struct symbols *symbols, FILE
     case ATTR_SHAPE:
         fputs(shape_print(text, sizeof text, symbols, &a->shape), out);
         break;
+    case ATTR_PAIRS:
+        for (int i = 0; i < a->ints.n; i += 2)
+            fprintf(out, "%s[%" PRId64 ", %" PRId64 "]", i ? ", " : "[", a->ints.v[i],
+                    a->ints.v[i + 1]);
+        fputs(a->ints.n ? "]" : "[]", out);
+        break;
     case ATTR_INTS:
     case ATTR_AXES:
         fputc('[', out);
@@ -40,6 +46,8 @@ static void print_attr(const struct attr *a, const struct symbols *symbols, FILE
             else
                 fprintf(out, "%s%" PRId64, i ? ", " : "", a->ints.v[i]);
         fputc(']', out);
+        break;
+    case ATTR_PADDING:
         break;
     }
 }
@@ -60,6 +68,11 @@ static bool is_default(const struct attr *a, const struct op_setting *s) {
         return a->i == d->i;
     case ATTR_STRING:
         return a->s == d->s;
+    case ATTR_INTS: /* one number, which the rule made one for each axis */
+        for (int i = 0; i < a->ints.n; i++)
+            if (a->ints.v[i] != d->ints.v[0])
+                return false;
+        return d->ints.n == 1;
     default:
         return false; /* normalised by the rule: worth showing */
     }

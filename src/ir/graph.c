@@ -51,6 +51,7 @@ static uint64_t hash_attr(uint64_t h, const struct attr *a) {
         return hash_shape(h, &a->shape);
     case ATTR_INTS:
     case ATTR_AXES:
+    case ATTR_PAIRS:
         h = mix(h, (uint64_t)a->ints.n);
         for (int i = 0; i < a->ints.n; i++)
             h = mix(h, (uint64_t)a->ints.v[i]);
@@ -72,6 +73,7 @@ static bool attr_same(const struct attr *a, const struct attr *b) {
         return shape_same(&a->shape, &b->shape) && a->shape.on_purpose == b->shape.on_purpose;
     case ATTR_INTS:
     case ATTR_AXES:
+    case ATTR_PAIRS:
         if (a->ints.n != b->ints.n)
             return false;
         for (int i = 0; i < a->ints.n; i++)

@@ -84,6 +84,7 @@ static enum attr_kind setting_kind(const char *word) {
         {"int", ATTR_INT},       {"float", ATTR_FLOAT}, {"bool", ATTR_BOOL},
         {"string", ATTR_STRING}, {"dtype", ATTR_DTYPE}, {"shape", ATTR_SHAPE},
         {"ints", ATTR_INTS},     {"axis", ATTR_AXIS},   {"axes", ATTR_AXES},
+        {"pairs", ATTR_PAIRS},   {"padding", ATTR_PADDING},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(word, kinds[i].word))
@@ -97,6 +98,7 @@ static struct attr take_default(struct cursor *c, enum attr_kind kind) {
     struct attr a = {.kind = kind};
     if (*c->at == '"') {
         const char *end = strchr(c->at + 1, '"');
+        a.kind = ATTR_STRING;
         a.s = intern_text(c->names, c->at + 1, (size_t)(end - c->at - 1));
         c->at = end + 1;
         return a;

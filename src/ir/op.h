@@ -40,7 +40,9 @@ enum attr_kind {
     ATTR_SHAPE,
     ATTR_INTS,
     ATTR_AXIS,
-    ATTR_AXES
+    ATTR_AXES,
+    ATTR_PAIRS,
+    ATTR_PADDING /* in signatures only: a value is a STRING or PAIRS */
 };
 struct attr {
     enum attr_kind kind;
@@ -52,8 +54,8 @@ struct attr {
         struct shape shape; /* SHAPE: -1 (no symbol) is "work it out", reshape only */
         struct {
             int n;
-            int64_t v[MAX_RANK];
-        } ints; /* INTS and AXES; AXES with n = -1 is every axis */
+            int64_t v[2 * MAX_RANK];
+        } ints; /* INTS and AXES; AXES with n = -1 is every axis. PAIRS: one pair after another */
     };
 };
 

@@ -2,9 +2,9 @@
  * vectors of channels stays in registers while the taps go by (Georganas et al. 2018). Rows of taps
  * that fall on padding are skipped.
  *
- * In and out: as conv.c says; float and float64; any window, and any stride but for the gradient
- * with respect to the image, which is a convolution of dy with the turned filter when the stride is
- * 1. Promises the same bits at any number of threads: a unit is (image, band of rows, block of
+ * In and out: as conv.c says; float and float64; one group, padding less than the window, and any
+ * stride but for the gradient with respect to the image, which is a convolution of dy with the
+ * turned filter when the stride is 1. Promises the same bits at any number of threads: a unit is (image, band of rows, block of
  * channels); the filter's gradient is summed over fixed groups of images, added in order. Tested
  * against conv_im2col.c. */
 #include "ops/conv_direct.h"
@@ -20,7 +20,7 @@ static const int64_t most_partial_bytes = (int64_t)1 << 26;
 /* A convolution as the tiles see it: from ci to co channels. */
 struct direct {
     struct conv_base base;
-    int64_t h, w, ci, oh, ow, co, kh, kw, sh, sw, top, left;
+    int64_t h, w, ci, oh, ow, co, kh, kw, sh, sw, dh, dw, top, left;
     bool turned;
     int64_t n_blocks, n_bands, n_pixel_blocks;
     int64_t padded_columns; /* of the image, with padding */
@@ -92,18 +92,19 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
     d->base.run = run_direct;
     d->n_blocks = ceil_div(d->co, width);
     d->n_pixel_blocks = ceil_div(d->ow, N_TILE_ROWS);
-    d->padded_columns = (d->ow - 1) * d->sw + d->kw;
+    d->padded_columns = (d->ow - 1) * d->sw + window_extent(d->kw, d->dw);
     d->row_columns = ceil_div(d->padded_columns, d->sw);
     d->channel_elements = d->sw * d->row_columns;
     d->row_elements = d->ci * d->channel_elements;
     d->tap_offset = arena_array(a, int64_t, d->kw);
     for (int64_t kx = 0; kx < d->kw; kx++)
-        d->tap_offset[kx] = kx % d->sw * d->row_columns + kx / d->sw;
+        d->tap_offset[kx] = kx * d->dw % d->sw * d->row_columns + kx * d->dw / d->sw;
     int64_t image_bytes = d->h * d->row_elements * bytes;
     d->n_bands =
         max_i64(ceil_div(image_bytes, BAND_BYTES), ceil_div(ENOUGH_UNITS, n * d->n_blocks));
     d->n_bands = max_i64(1, min_i64(d->n_bands, d->oh));
-    int64_t band_rows = min_i64(d->h, (ceil_div(d->oh, d->n_bands) - 1) * d->sh + d->kh);
+    int64_t band_rows =
+        min_i64(d->h, (ceil_div(d->oh, d->n_bands) - 1) * d->sh + window_extent(d->kh, d->dh));
     int64_t filter_elements = d->n_blocks * width * d->kh * d->kw * d->ci;
     w->name = "direct";
     w->n_phases = 2;
@@ -116,9 +117,15 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
     c->geometry = d;
 }
 
+/* All channels in one group, something to do, and no window that ends before the image begins. */
+static bool is_usual(const struct window *g) {
+    return g->groups == 1 && window_work(g) > 0 && g->top < window_extent(g->kh, g->dh) &&
+           g->left < window_extent(g->kw, g->dw);
+}
+
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct window g = conv_forward_window(c);
-    if (window_work(&g) == 0 || is_too_narrow(c, g.o))
+    if (!is_usual(&g) || is_too_narrow(c, g.o))
         return false;
     struct direct *d = arena_new(a, struct direct);
     *d = (struct direct){.base.g = g,
@@ -132,6 +139,8 @@ bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, s
                          .kw = g.kw,
                          .sh = g.sh,
                          .sw = g.sw,
+                         .dh = g.dh,
+                         .dw = g.dw,
                          .top = g.top,
                          .left = g.left};
     settle(d, g.n, c, w, a);
@@ -141,7 +150,7 @@ bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, s
 bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w,
                                         struct arena *a) {
     struct window g = conv_input_gradient_window(c);
-    if (window_work(&g) == 0 || g.sh != 1 || g.sw != 1 || is_too_narrow(c, g.c))
+    if (!is_usual(&g) || g.sh != 1 || g.sw != 1 || is_too_narrow(c, g.c))
         return false;
     struct direct *d = arena_new(a, struct direct);
     *d = (struct direct){.base.g = g,
@@ -155,8 +164,10 @@ bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_wor
                          .kw = g.kw,
                          .sh = 1,
                          .sw = 1,
-                         .top = g.kh - 1 - g.top,
-                         .left = g.kw - 1 - g.left,
+                         .dh = g.dh,
+                         .dw = g.dw,
+                         .top = window_extent(g.kh, g.dh) - 1 - g.top,
+                         .left = window_extent(g.kw, g.dw) - 1 - g.left,
                          .turned = true};
     settle(d, g.n, c, w, a);
     return true;
@@ -191,8 +202,8 @@ static void make_tiles(struct direct_filter *d, struct arena *a) {
             tile->j1 = g->ow;
             tile->x = from;
         } else {
-            window_positions(tap, g->sw, g->left, g->w, g->ow, &tile->j0, &tile->j1);
-            tile->x = (tile->j0 * g->sw - g->left + tap) * g->c + from;
+            window_positions(tap * g->dw, g->sw, g->left, g->w, g->ow, &tile->j0, &tile->j1);
+            tile->x = (tile->j0 * g->sw - g->left + tap * g->dw) * g->c + from;
         }
     }
 }
@@ -200,12 +211,12 @@ static void make_tiles(struct direct_filter *d, struct arena *a) {
 bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w,
                                          struct arena *a) {
     struct window g = conv_filter_gradient_window(c);
-    if (window_work(&g) == 0)
+    if (!is_usual(&g))
         return false;
     struct direct_filter *d = arena_new(a, struct direct_filter);
     int64_t bytes = real_bytes(c), width = channels_of_block(c);
     *d = (struct direct_filter){.base = {.run = run_filter, .g = g},
-                                .padded = g.c < N_TILE_ROWS / 2,
+                                .padded = g.c < N_TILE_ROWS / 2 && g.dw == 1,
                                 .ow = g.ow,
                                 .n_blocks = ceil_div(g.o, width)};
     d->padded_columns = (g.ow - 1) * g.sw + g.kw;

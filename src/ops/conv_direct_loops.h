@@ -2,7 +2,6 @@
  * R(name) defined. */
 #include "ops/vector_transpose.h"
 
-
 enum { R(block_channels) = 2 * R(N_LANES) };
 
 ALWAYS_INLINE R(vector) R(load)(const REAL *p) { return *(const R(loose) *)p; }
@@ -20,7 +19,7 @@ ALWAYS_INLINE void R(pixels)(const int pixels, const int vectors, const struct d
         if (vectors == 2)
             right[q] = (R(vector)){0};
     }
-    for (int64_t ky = 0; ky < n_tap_rows; ky++, image += d->row_elements)
+    for (int64_t ky = 0; ky < n_tap_rows; ky++, image += d->dh * d->row_elements)
         for (int64_t kx = 0; kx < d->kw; kx++) {
             const REAL *x = image + d->tap_offset[kx];
             for (int64_t c = 0; c < d->ci;
@@ -89,8 +88,8 @@ static void R(lay_rows)(const struct direct *d, const REAL *image, int64_t y0, i
             for (; x + L <= n; x += L) {
                 for (c = 0; c + L <= d->ci; c += L)
                     R(transpose)
-                    (to + c * d->channel_elements + d->left + x, d->channel_elements,
-                     row + x * d->ci + c, d->ci, L);
+                (to + c * d->channel_elements + d->left + x, d->channel_elements,
+                 row + x * d->ci + c, d->ci, L);
                 for (; c < d->ci; c++)
                     for (int64_t i = x; i < x + L; i++)
                         to[c * d->channel_elements + d->left + i] = row[i * d->ci + c];
@@ -117,8 +116,8 @@ static void R(direct_rows)(const struct direct *d, const REAL *rows, int64_t fir
             channels = min_i64(R(block_channels), d->co - channel);
     for (int64_t i = i0; i < i1; i++) {
         int64_t t0, t1;
-        window_taps(i, d->sh, d->top, d->kh, d->h, &t0, &t1);
-        const REAL *image = rows + (i * d->sh - d->top + t0 - first) * d->row_elements;
+        window_taps_apart(i, d->sh, d->dh, d->top, d->kh, d->h, &t0, &t1);
+        const REAL *image = rows + (i * d->sh - d->top + t0 * d->dh - first) * d->row_elements;
         for (int64_t p = 0; p < d->n_pixel_blocks; p++) {
             int64_t q = p * d->ow / d->n_pixel_blocks, end = (p + 1) * d->ow / d->n_pixel_blocks;
             R(pixels_any)
@@ -137,7 +136,8 @@ static void R(direct_units)(const struct direct *d, const REAL *x, const REAL *f
         int64_t i0 = band * d->oh / d->n_bands, i1 = (band + 1) * d->oh / d->n_bands;
         if (laid != u / d->n_blocks) {
             first = min_i64(d->h, max_i64(0, i0 * d->sh - d->top));
-            int64_t last = max_i64(first, min_i64(d->h, (i1 - 1) * d->sh - d->top + d->kh));
+            int64_t last = max_i64(
+                first, min_i64(d->h, (i1 - 1) * d->sh - d->top + window_extent(d->kh, d->dh)));
             R(lay_rows)(d, x + image * d->h * d->w * d->ci, first, last, rows);
             laid = u / d->n_blocks;
         }
@@ -249,8 +249,8 @@ static void R(add_image)(const struct direct_filter *d, const REAL *image, const
     enum { N = R(block_channels) };
     for (int64_t ky = k0; ky < k1; ky++) {
         int64_t i0, i1;
-        window_positions(ky, g->sh, g->top, g->h, g->oh, &i0, &i1);
-        const REAL *row = image + (i0 * g->sh - g->top + ky) * d->x_row / g->sh;
+        window_positions(ky * g->dh, g->sh, g->top, g->h, g->oh, &i0, &i1);
+        const REAL *row = image + (i0 * g->sh - g->top + ky * g->dh) * d->x_row / g->sh;
         for (int64_t block = 0; block < d->n_blocks; block++)
             for (int64_t t = 0; t < d->n_tiles; t++) {
                 const struct filter_tile *tile = &d->tiles[t];

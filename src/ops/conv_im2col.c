@@ -1,10 +1,10 @@
 /* Convolution and its gradients as matrix products over unrolled images (Chellapilla et al. 2006):
  * each position's window becomes a row of a matrix. Unrolled a few output rows at a time, so that
- * the matrix stays in cache.
+ * the matrix stays in cache. Groups of channels are so many products, each of its own columns.
  *
  * In and out: as conv.c says. Any geometry, float and float64. Promises the same bits at any number
- * of threads: a unit is a block of rows or an image; the filter's gradient is summed over fixed
- * groups of images, which are then added in order. This is the path that every faster kernel is
+ * of threads: a unit is a group's share of a block of rows or of an image; the filter's gradient is
+ * summed over fixed batches of images, which are then added in order. This is the path that every faster kernel is
  * tested against. */
 #include "ops/conv.h"
 
@@ -12,15 +12,16 @@
 
 #include "ops/blas.h"
 
-enum { COLUMNS_ELEMENTS = 1 << 17, MAX_GROUPS = 8, SUM_BLOCK = 1024 };
+enum { COLUMNS_ELEMENTS = 1 << 17, MAX_BATCHES = 8, SUM_BLOCK = 1024 };
 
 struct im2col {
     struct conv_base base;
     bool blas;
-    int64_t depth; /* kh * kw * c */
+    int64_t channels, results; /* of a group: c / groups, o / groups */
+    int64_t depth;             /* kh * kw * channels */
     int64_t block_rows,
-        n_blocks;     /* output rows unrolled at once, and how many such blocks an image has */
-    int64_t n_groups; /* of images, for the filter's gradient */
+        n_blocks;      /* output rows unrolled at once, and how many such blocks an image has */
+    int64_t n_batches; /* of images, for the filter's gradient */
 };
 
 #define REAL    float
@@ -51,7 +52,9 @@ static struct im2col *describe(struct kernel_call *c, struct kernel_work *w, str
     struct im2col *p = arena_new(a, struct im2col);
     c->geometry = p;
     p->base.g = g;
-    p->depth = g.kh * g.kw * g.c;
+    p->channels = g.c / g.groups;
+    p->results = g.o / g.groups;
+    p->depth = g.kh * g.kw * p->channels;
     if (window_work(&g) == 0) {
         work_set(w, "zero", 1, (double)arg_count(&c->out[0]));
         p->base.run = run_zero;
@@ -60,8 +63,8 @@ static struct im2col *describe(struct kernel_call *c, struct kernel_work *w, str
     p->blas = blas_start()->loaded;
     p->block_rows = max_i64(1, min_i64(g.oh, COLUMNS_ELEMENTS / max_i64(1, g.ow * p->depth)));
     p->n_blocks = ceil_div(g.oh, p->block_rows);
-    p->n_groups = max_i64(1, min_i64(g.n, MAX_GROUPS));
-    work_set(w, is_wide(c) ? "im2col+dgemm" : "im2col+sgemm", g.n, window_work(&g));
+    p->n_batches = max_i64(1, min_i64(g.n, MAX_BATCHES));
+    work_set(w, is_wide(c) ? "im2col+dgemm" : "im2col+sgemm", g.n * g.groups, window_work(&g));
     w->scratch_bytes = (size_t)(p->block_rows * g.ow * p->depth) * (is_wide(c) ? 8 : 4);
     return p;
 }
@@ -79,7 +82,7 @@ static void prepare_forward(struct kernel_call *c, struct kernel_work *w, struct
     struct im2col *p = describe(c, w, a, conv_forward_window(c));
     if (!p)
         return;
-    w->units[0] = p->base.g.n * p->n_blocks;
+    w->units[0] *= p->n_blocks;
     p->base.run = run_forward;
 }
 
@@ -103,7 +106,7 @@ static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w,
 static void run_filter_gradient(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
                                 void *scratch) {
     const struct im2col *p = c->geometry;
-    void *partial = p->n_groups > 1 ? c->shared : c->out[0].data;
+    void *partial = p->n_batches > 1 ? c->shared : c->out[0].data;
     if (phase == 0 && is_wide(c))
         filter_gradient_f64(p, c->in[0].data, c->in[1].data, partial, begin, end, scratch);
     else if (phase == 0)
@@ -119,14 +122,14 @@ static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w
     if (!p)
         return;
     p->base.run = run_filter_gradient;
-    w->units[0] = p->n_groups;
-    if (p->n_groups == 1)
+    w->units[0] = p->n_batches * p->base.g.groups;
+    if (p->n_batches == 1)
         return;
     int64_t n = p->depth * p->base.g.o;
     w->n_phases = 2;
     w->units[1] = ceil_div(n, SUM_BLOCK);
-    w->cost[1] = (double)(n * p->n_groups);
-    w->shared_bytes = (size_t)(n * p->n_groups) * (is_wide(c) ? 8 : 4);
+    w->cost[1] = (double)(n * p->n_batches);
+    w->shared_bytes = (size_t)(n * p->n_batches) * (is_wide(c) ? 8 : 4);
 }
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {

@@ -1,6 +1,8 @@
 /* Rules of sliding windows: settings in their several spellings, padding, the number of positions.
  * In: a shape call. Out: normalised settings and sizes, or a refusal that says what was found and
  * what is allowed. Not for: kernels (conv.h has their geometry). */
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ops/conv.h"
@@ -29,35 +31,102 @@ bool conv_window_pair(struct shape_call *c, struct attr *setting, const char *na
     return true;
 }
 
-bool conv_window_padding(struct shape_call *c, const struct attr *padding, bool *same) {
-    *same = strcmp(padding->s, "SAME") == 0;
-    if (*same || strcmp(padding->s, "VALID") == 0)
-        return true;
+static bool is_word(const char *text, const char *word) {
+    for (; *text && toupper((unsigned char)*text) == *word; text++, word++)
+        ;
+    return *text == *word;
+}
+
+static bool refuse_word(struct shape_call *c, const char *word) {
+    static const char *const words[] = {"SAME", "VALID"};
     shape_refuse(c, E_OUT_OF_RANGE, "%s: padding is \"SAME\" or \"VALID\", not \"%.40s\"",
-                 c->spelling, padding->s);
+                 c->spelling, word);
+    const char *near = is_word(word, words[0])   ? words[0]
+                       : is_word(word, words[1]) ? words[1]
+                                                 : nearest_name(word, words, 2);
+    if (near)
+        shape_help(c, "did you mean \"%s\"?", near);
+    else if (is_word(word, "CAUSAL"))
+        shape_help(c, "conv1d has \"CAUSAL\"; here, sizes say it: [[top, bottom], [left, right]]");
+    else
+        shape_help(c, "other padding is given in sizes: a number, [down, right] or "
+                      "[[top, bottom], [left, right]]");
     return false;
 }
 
-bool conv_window_positions(struct shape_call *c, int operand, int axis, struct dim in, struct dim k,
-                           int64_t stride, bool same, struct dim *out) {
-    if (same && stride == 1) {
-        *out = in;
-    } else if (same && dim_is_const(in)) {
-        *out = dim_const(in.k / stride + (in.k % stride != 0));
-    } else if (same) {
-        if (!dim_divide(in, dim_const(stride), out))
-            *out = dim_fresh(c->symbols);
-    } else if (dim_is_const(in) && dim_is_const(k)) {
-        if (in.k < k.k) {
-            shape_refuse(c, E_SHAPE, "%s: a window of %lld does not fit into an image of %lld",
-                         c->spelling, (long long)k.k, (long long)in.k);
-            if (operand >= 0)
-                shape_mark(c, operand, axis);
-            shape_help(c, "padding=\"SAME\" lets the window reach over the edge");
+bool conv_window_padding(struct shape_call *c, struct attr *padding, struct window_padding *out) {
+    *out = (struct window_padding){0};
+    if (padding->kind == ATTR_STRING) {
+        out->same = strcmp(padding->s, "SAME") == 0;
+        return out->same || strcmp(padding->s, "VALID") == 0 || refuse_word(c, padding->s);
+    }
+    int n = padding->ints.n;
+    int64_t *v = padding->ints.v;
+    if (n == 2)
+        v[2] = v[0], v[3] = v[1];
+    else if (n == 8 && !v[0] && !v[1] && !v[6] && !v[7])
+        memmove(v, v + 2, 4 * sizeof *v);
+    else if (n != 4)
+        return shape_refuse(c, E_OUT_OF_RANGE,
+                            n == 8 ? "%s: padding must be 0 along the batch and the channels"
+                                   : "%s: padding needs \"SAME\", \"VALID\", a number, [down, "
+                                     "right] or [[top, bottom], [left, right]]",
+                            c->spelling);
+    padding->ints.n = 4;
+    for (int i = 0; i < 4; i++)
+        if (v[i] < 0 || v[i] > INT32_MAX) {
+            shape_refuse(c, E_OUT_OF_RANGE, "%s: padding must be 0 or more, not %lld", c->spelling,
+                         (long long)v[i]);
+            if (v[i] < 0)
+                shape_help(c, "what is not wanted can be cut off with a slice: x[:, 1:-1, 1:-1]");
             return false;
         }
-        *out = dim_const((in.k - k.k) / stride + 1);
-    } else if (stride == 1 && dim_is_one(k)) {
+    for (int i = 0; i < 2; i++)
+        out->before[i] = v[2 * i], out->after[i] = v[2 * i + 1];
+    return true;
+}
+
+/* From the first tap to the last, inclusive. */
+static int64_t extent(int64_t k, int64_t dilation) {
+    int64_t span;
+    return k < 1 || __builtin_mul_overflow(k - 1, dilation, &span) || span == INT64_MAX ? k
+                                                                                        : span + 1;
+}
+
+static bool refuse_large(struct shape_call *c, int operand, int axis, struct dim in,
+                         const struct window_axis *w) {
+    char taps[64] = "", padding[64] = "";
+    if (w->dilation > 1)
+        snprintf(taps, sizeof taps, " (%lld taps, %lld apart)", (long long)w->k.k,
+                 (long long)w->dilation);
+    if (w->before || w->after)
+        snprintf(padding, sizeof padding, " with %lld of padding",
+                 (long long)(w->before + w->after));
+    shape_refuse(c, E_SHAPE, "%s: a window of %lld%s does not fit into an image of %lld%s",
+                 c->spelling, (long long)extent(w->k.k, w->dilation), taps, (long long)in.k,
+                 padding);
+    if (operand >= 0)
+        shape_mark(c, operand, axis);
+    shape_help(c, "padding=\"SAME\" lets the window reach over the edge");
+    return false;
+}
+
+bool conv_window_positions(struct shape_call *c, int operand, int axis, struct dim in,
+                           const struct window_axis *w, struct dim *out) {
+    int64_t padding = w->before + w->after;
+    if (w->same && w->stride == 1) {
+        *out = in;
+    } else if (w->same && dim_is_const(in)) {
+        *out = dim_const(in.k / w->stride + (in.k % w->stride != 0));
+    } else if (w->same) {
+        if (!dim_divide(in, dim_const(w->stride), out))
+            *out = dim_fresh(c->symbols);
+    } else if (dim_is_const(in) && dim_is_const(w->k)) {
+        int64_t span = extent(w->k.k, w->dilation);
+        if (in.k + padding < span)
+            return refuse_large(c, operand, axis, in, w);
+        *out = dim_const((in.k + padding - span) / w->stride + 1);
+    } else if (w->stride == 1 && dim_is_const(w->k) && extent(w->k.k, w->dilation) == padding + 1) {
         *out = in;
     } else {
         *out = dim_fresh(c->symbols);
@@ -70,8 +139,39 @@ bool conv_window_rank(struct shape_call *c, int operand, const char *what) {
         return true;
     char have[SHAPE_TEXT];
     shape_print(have, sizeof have, c->symbols, &c->in[operand]);
-    shape_refuse(c, E_SHAPE, "%s needs %s, but this is %s", c->spelling, what, have);
+    shape_refuse(c, E_SHAPE, "%s needs %s, but this is %s", c->spelling, what,
+                 c->in[operand].rank ? have : "a scalar");
     shape_mark(c, operand, -1);
+    return false;
+}
+
+/* "reshape(x, [-1, 28, 28, 1])" for rows of 784 that may be square images. */
+static void help_square(struct shape_call *c, struct dim size, int64_t channels) {
+    if (!dim_is_const(size) || channels < 1 || size.k < 4 || size.k % channels)
+        return;
+    int64_t side = 2, pixels = size.k / channels;
+    while (side * side < pixels && side < 1 << 20)
+        side++;
+    if (side * side == pixels)
+        shape_help(c, "make images of the rows: reshape(x, [-1, %lld, %lld, %lld])",
+                   (long long)side, (long long)side, (long long)channels);
+}
+
+bool conv_window_image(struct shape_call *c, int operand, struct dim channels) {
+    if (conv_window_rank(c, operand, "an image [n, h, w, c]"))
+        return true;
+    const struct shape *x = &c->in[operand];
+    bool any = dim_is_const(channels) && channels.k == 0;
+    if (x->rank == 2)
+        help_square(c, x->d[1], any ? 1 : dim_is_const(channels) ? channels.k : 0);
+    if (x->rank != 3)
+        return false;
+    if (any)
+        shape_help(c, "x[..., new] adds an axis of one channel, x[new] one of a single image");
+    else if (dim_is_one(channels))
+        shape_help(c, "x[..., new] adds an axis of one channel");
+    else if (dim_compare(c->symbols, x->d[2], channels) != DIM_DIFFER)
+        shape_help(c, "x[new] makes a batch of one image");
     return false;
 }
 

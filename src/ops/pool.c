@@ -9,32 +9,41 @@
 
 #ifdef OPS_RULES
 
-static const char an_image[] = "an image [n, h, w, c]";
-
 /* Normalises ksize, strides and padding at settings i, i + 1, i + 2 and gives the pooled shape of
  * `image`. */
 static bool pooled(struct shape_call *c, int i, int i_image, const struct shape *image,
                    struct shape *out) {
     struct attr *ksize = &c->attr[i], *strides = &c->attr[i + 1];
-    bool same;
+    struct window_padding padding;
     if (!conv_window_pair(c, ksize, "ksize"))
         return false;
     if (strides->kind == ATTR_UNSET)
         *strides = *ksize;
-    if (!conv_window_pair(c, strides, "strides") || !conv_window_padding(c, &c->attr[i + 2], &same))
+    if (!conv_window_pair(c, strides, "strides") ||
+        !conv_window_padding(c, &c->attr[i + 2], &padding))
         return false;
     *out = (struct shape){.rank = 4, .d = {[0] = image->d[0], [3] = image->d[3]}};
-    for (int axis = 1; axis <= 2; axis++)
-        if (!conv_window_positions(c, i_image, axis, image->d[axis],
-                                   dim_const(ksize->ints.v[axis - 1]), strides->ints.v[axis - 1],
-                                   same, &out->d[axis]))
+    for (int axis = 0; axis < 2; axis++) {
+        struct window_axis w = {.k = dim_const(ksize->ints.v[axis]),
+                                .stride = strides->ints.v[axis],
+                                .dilation = 1,
+                                .before = padding.before[axis],
+                                .after = padding.after[axis],
+                                .same = padding.same};
+        int64_t most = w.before > w.after ? w.before : w.after;
+        if (most >= w.k.k || (most > 0 && dim_same(image->d[axis + 1], dim_const(0))))
+            return shape_refuse(c, E_OUT_OF_RANGE,
+                                "%s: padding of %lld leaves windows of %lld with no element",
+                                c->spelling, (long long)most, (long long)w.k.k);
+        if (!conv_window_positions(c, i_image, axis + 1, image->d[axis + 1], &w, &out->d[axis + 1]))
             return false;
+    }
     return true;
 }
 
 static bool match(struct shape_call *c, int i, const struct shape *want) {
     static const char *const what[] = {"images", "rows", "columns", "channels"};
-    if (!conv_window_rank(c, i, an_image))
+    if (!conv_window_image(c, i, want->d[3]))
         return false;
     for (int axis = 0; axis < 4; axis++)
         if (!conv_window_match(c, i, axis, want->d[axis], what[axis]))
@@ -43,15 +52,15 @@ static bool match(struct shape_call *c, int i, const struct shape *want) {
 }
 
 bool max_pool_shape(struct shape_call *c) {
-    return conv_window_rank(c, 0, an_image) && pooled(c, 0, 0, &c->in[0], &c->out);
+    return conv_window_image(c, 0, dim_const(0)) && pooled(c, 0, 0, &c->in[0], &c->out);
 }
 
 bool avg_pool_shape(struct shape_call *c) { return max_pool_shape(c); }
 
 bool max_pool_gradient_shape(struct shape_call *c) {
     struct shape y;
-    if (!conv_window_rank(c, 0, an_image) || !pooled(c, 0, 0, &c->in[0], &y) || !match(c, 1, &y) ||
-        !match(c, 2, &y))
+    if (!conv_window_image(c, 0, dim_const(0)) || !pooled(c, 0, 0, &c->in[0], &y) ||
+        !match(c, 1, &y) || !match(c, 2, &y))
         return false;
     c->out = c->in[0];
     c->out.on_purpose = 0;
@@ -59,7 +68,7 @@ bool max_pool_gradient_shape(struct shape_call *c) {
 }
 
 bool max_pool_gather_shape(struct shape_call *c) {
-    return conv_window_rank(c, 0, an_image) && pooled(c, 0, 0, &c->in[0], &c->out) &&
+    return conv_window_image(c, 0, dim_const(0)) && pooled(c, 0, 0, &c->in[0], &c->out) &&
            match(c, 1, &c->out) && match(c, 2, &c->in[0]);
 }
 
@@ -130,7 +139,7 @@ static void describe(struct kernel_call *c, struct kernel_work *w, struct arena 
     struct window *g = arena_new(a, struct window);
     const struct attr *ksize = &c->attr[i];
     *g = window_of(image, result, ksize->ints.v[0], ksize->ints.v[1], &c->attr[i + 1],
-                   &c->attr[i + 2]);
+                   &c->attr[i + 2], (const int64_t[]){1, 1});
     c->geometry = g;
     double taps = (double)g->n * (double)(g->oh * g->ow * g->c) * (double)(g->kh * g->kw);
     work_set(w, "windows", by_rows ? g->n * g->oh : g->n, taps * (is_wide(c) ? 8 : 4));

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-enum { MAX_FIGURES = 64 };
+enum { MAX_FIGURES = 256 };
 
 struct figures {
     char *text;

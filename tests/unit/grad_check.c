@@ -75,6 +75,11 @@ static const struct call_case cases[] = {
     {OP_conv2d, {"2,5,4,3", "3,2,3,2"}, "", 0},
     {OP_conv2d, {"2,5,4,3", "3,2,3,2"}, "strides=2", 0},
     {OP_conv2d, {"1,6,5,2", "3,3,2,3"}, "strides=2 1;padding=VALID", 0},
+    {OP_conv2d, {"2,5,4,3", "3,2,3,2"}, "dilation=2 1;padding=1", 0},
+    {OP_conv2d, {"1,4,4,4", "2,2,2,4"}, "groups=2;padding=0 1 1 0", 0},
+    {OP_conv2d, {"2,4,3,2", "2,3,1,4"}, "groups=2;strides=2 1;dilation=1 2", 0},
+    {OP_conv2d_input_gradient, {"1,5,4,4", "2,2,2,4"}, "shape=1,5,4,4;groups=2;dilation=2", 0},
+    {OP_conv2d_filter_gradient, {"1,5,4,2", "1,5,4,4"}, "shape=3,2,1,4;groups=2;padding=SAME", 0},
     {OP_conv2d_input_gradient, {"2,5,4,2", "3,2,3,2"}, "shape=2,5,4,3", 0},
     {OP_conv2d_input_gradient, {"2,3,2,2", "3,2,3,2"}, "shape=2,5,4,3;strides=2", 0},
     {OP_conv2d_filter_gradient, {"2,5,4,3", "2,5,4,2"}, "shape=3,2,3,2", 0},
@@ -118,6 +123,15 @@ static void parse_value(struct check *c, struct attr *a, const char *text) {
     case ATTR_SHAPE: a->shape = lab_shape(&c->l, text); break;
     case ATTR_BOOL: a->i = !strcmp(text, "true"); break;
     case ATTR_STRING: a->s = intern_string(&c->l.names, text); break;
+    case ATTR_PADDING:
+        a->kind = strchr("0123456789", *text) ? ATTR_PAIRS : ATTR_STRING;
+        a->s = intern_string(&c->l.names, text);
+        if (a->kind == ATTR_STRING) break;
+        /* one number, for all four sides, or four */
+        a->ints.n = 0;
+        for (char *at = (char *)text; *at;) a->ints.v[a->ints.n++] = strtoll(at, &at, 10);
+        if (a->ints.n == 1) a->ints.v[a->ints.n++] = a->ints.v[0];
+        break;
     case ATTR_INTS:
     case ATTR_AXES:
         for (char *at = (char *)text; *at;) a->ints.v[a->ints.n++] = strtoll(at, &at, 10);

@@ -1,5 +1,6 @@
 /* Convolution kernels and those of its gradients against naive loops in double: many odd
- * geometries, both dtypes, every instruction set, the chosen kernel and the reference by matrix
+ * geometries, and every combination of strides, dilations, groups and
+ * paddings on small ones; both dtypes, every instruction set, the chosen kernel and the reference by matrix
  * products. */
 #include <float.h>
 #include <math.h>
@@ -28,9 +29,11 @@ struct trial {
 
 static void add_touch(void *context, const struct touch *t) {
     struct trial *s = context;
-    for (int64_t c = 0; c < s->g.c; c++)
-        for (int64_t o = 0; o < s->g.o; o++) {
-            int64_t at[3] = {t->image + c, (t->tap * s->g.c + c) * s->g.o + o, t->result + o};
+    int64_t channels = s->g.c / s->g.groups, results = s->g.o / s->g.groups;
+    for (int64_t o = 0; o < s->g.o; o++)
+        for (int64_t c = 0; c < channels; c++) {
+            int64_t at[3] = {t->image + o / results * channels + c,
+                             (t->tap * channels + c) * s->g.o + o, t->result + o};
             double v = 1;
             for (int part = 0; part < 3; part++)
                 if (part != (int)s->out)
@@ -45,13 +48,15 @@ static void check_kernel(struct trial *s, const struct kernel *k, enum isa isa) 
     struct kernel_arg in[2], *out = &s->arg[s->out];
     in[0] = s->arg[s->out == IMAGE ? RESULT : IMAGE];
     in[1] = s->arg[s->out == FILTER ? RESULT : FILTER];
-    struct attr attr[3] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, out->dim)},
+    struct attr attr[5] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, out->dim)},
                            kernelrun_ints(2, g->sh, g->sw),
-                           kernelrun_string(g->same ? "SAME" : "VALID")};
+                           windows_padding(g),
+                           kernelrun_ints(2, g->dh, g->dw),
+                           {.kind = ATTR_INT, .i = g->groups}};
     struct kernel_call c = {
         .n_in = 2, .n_out = 1, .in = in, .out = out, .attr = s->out == RESULT ? attr + 1 : attr};
     const char *name = kernelrun_check(k, &c);
-    char geometry[128], what[256];
+    char geometry[160], what[288];
     static const char *const ops[] = {"input gradient", "filter gradient", "convolution"};
     snprintf(what, sizeof what, "%s of %s by %s, %s, %s", ops[s->out],
              windows_text(g, geometry, sizeof geometry), name, kernel_isa_name(isa),
@@ -64,8 +69,9 @@ static void check(const struct geometry *g, enum dtype t, enum part out,
                   const struct kernel *const *kernels, const struct kernel *const *references) {
     uint64_t seed = 5;
     struct trial s = {.g = *g, .out = out};
-    const int64_t dims[3][4] = {
-        {g->n, g->h, g->w, g->c}, {g->kh, g->kw, g->c, g->o}, {g->n, g->oh, g->ow, g->o}};
+    const int64_t dims[3][4] = {{g->n, g->h, g->w, g->c},
+                                {g->kh, g->kw, g->c / g->groups, g->o},
+                                {g->n, g->oh, g->ow, g->o}};
     for (int part = 0; part < 3; part++)
         s.arg[part] = part == (int)out ? kernelrun_empty(t, 4, dims[part])
                                        : kernelrun_arg(t, 4, dims[part], &seed);
@@ -88,6 +94,12 @@ static void check_all(enum part out, const struct kernel *const *kernels,
                       const struct kernel *const *references) {
     struct geometry g;
     for (int i = 0; windows_next(i, &g); i++) {
+        check(&g, DTYPE_F32, out, kernels, references);
+        check(&g, DTYPE_F64, out, kernels, references);
+    }
+    for (int i = 0; windows_sweep(i, &g); i++) {
+        if (g.oh < 1 || g.ow < 1)
+            continue;
         check(&g, DTYPE_F32, out, kernels, references);
         check(&g, DTYPE_F64, out, kernels, references);
     }

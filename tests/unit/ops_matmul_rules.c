@@ -66,7 +66,16 @@ static void products(void) {
 static void convolve(const char *x, const char *filter, int n, const int64_t *strides,
                      const char *padding, const char *expected, const char *help) {
     expect(OP_conv2d, NULL, (const char *[]){x, filter}, 2,
-           (struct attr[]){ints(n, strides), text(padding)}, expected, help);
+           (struct attr[MAX_SETTINGS]){ints(n, strides), text(padding)}, expected, help);
+}
+
+static void convolve_groups(const char *x, const char *filter, const int64_t *dilation,
+                            int64_t groups, const char *padding, const char *expected,
+                            const char *help) {
+    expect(OP_conv2d, NULL, (const char *[]){x, filter}, 2,
+           (struct attr[MAX_SETTINGS]){
+               [1] = text(padding), [2] = ints(1, dilation), [3] = {.kind = ATTR_INT, .i = groups}},
+           expected, help);
 }
 
 static void convolutions(void) {
@@ -85,7 +94,7 @@ static void convolutions(void) {
              "conv2d: a window of 5 does not fit into an image of 4",
              "padding=\"SAME\" lets the window reach over the edge");
     convolve("batch,28,28,1", "5,5,1,32", 1, one, "same",
-             "conv2d: padding is \"SAME\" or \"VALID\", not \"same\"", "");
+             "conv2d: padding is \"SAME\" or \"VALID\", not \"same\"", "did you mean \"SAME\"?");
     convolve("batch,28,28,1", "5,5,1,32", 1, none, "SAME",
              "conv2d: strides must be 1 or more, not 0", "");
     convolve("batch,28,28,1", "5,5,1,32", 4, mixed, "SAME",
@@ -93,29 +102,66 @@ static void convolutions(void) {
     convolve("batch,28,28,1", "5,5,1,32", 3, three, "SAME",
              "conv2d: strides needs one number, [down, right] or [1, down, right, 1]", "");
     convolve("batch,784", "5,5,1,32", 1, one, "SAME",
-             "conv2d needs an image [n, h, w, c], but this is [batch, 784]", "");
+             "conv2d needs an image [n, h, w, c], but this is [batch, 784]",
+             "make images of the rows: reshape(x, [-1, 28, 28, 1])");
+    convolve("batch,28,28", "5,5,1,32", 1, one, "SAME",
+             "conv2d needs an image [n, h, w, c], but this is [batch, 28, 28]",
+             "x[..., new] adds an axis of one channel");
+    convolve("28,28,3", "5,5,3,32", 1, one, "SAME",
+             "conv2d needs an image [n, h, w, c], but this is [28, 28, 3]",
+             "x[new] makes a batch of one image");
+}
+
+static void grouped_convolutions(void) {
+    const int64_t one[] = {1}, two[] = {2};
+    convolve_groups("batch,28,28,8", "3,3,2,16", one, 4, "SAME", "[batch, 28, 28, 16]", "");
+    convolve_groups("batch,28,28,8", "3,3,1,24", one, 8, "SAME", "[batch, 28, 28, 24]", "");
+    convolve_groups("batch,28,height,8", "3,3,8,4", two, 1, "VALID", "[batch, 24, ?, 4]", "");
+    convolve_groups("batch,28,28,c", "3,3,2,16", one, 4, "SAME", "[batch, 28, 28, 16]", "");
+    convolve_groups("batch,28,28,8", "3,3,2,16", one, 3, "SAME",
+                    "conv2d: 3 groups cannot share the 8 channels of the image",
+                    "the number of groups must divide the channels of the image and the number of "
+                    "filters");
+    convolve_groups("batch,28,28,8", "3,3,2,15", one, 4, "SAME",
+                    "conv2d: 4 groups cannot share the 15 channels of the filter",
+                    "the number of groups must divide the channels of the image and the number of "
+                    "filters");
+    convolve_groups("batch,28,28,8", "3,3,1,16", one, 4, "SAME",
+                    "conv2d: the filter takes 1 channel, but each of the 4 groups has 2 of the "
+                    "image's 8",
+                    "groups=8 would fit this filter");
+    convolve_groups("batch,28,28,8", "3,3,2,16", one, 1, "SAME",
+                    "conv2d: the filter takes 2 channels, but the image has 8",
+                    "groups=4 would fit this filter");
+    convolve_groups("batch,28,28,8", "3,3,2,16", one, 0, "SAME",
+                    "conv2d: groups must be 1 or more, not 0", "");
+    convolve_groups("batch,4,28,8", "3,3,8,4", two, 1, "VALID",
+                    "conv2d: a window of 5 (3 taps, 2 apart) does not fit into an image of 4",
+                    "padding=\"SAME\" lets the window reach over the edge");
 }
 
 static void pool(const char *x, int n, const int64_t *ksize, struct attr strides,
-                 const char *padding, const char *expected) {
+                 const char *padding, const char *expected, const char *help) {
     expect(OP_max_pool, NULL, &x, 1, (struct attr[]){ints(n, ksize), strides, text(padding)},
-           expected, "");
+           expected, help);
 }
 
 static void poolings(void) {
     const int64_t two[] = {2}, long_form[] = {1, 3, 2, 1}, one[] = {1};
     struct attr unset = {.kind = ATTR_UNSET};
-    pool("batch,28,28,32", 1, two, unset, "SAME", "[batch, 14, 14, 32]");
-    pool("batch,7,7,32", 1, two, unset, "SAME", "[batch, 4, 4, 32]");
-    pool("batch,7,7,32", 1, two, unset, "VALID", "[batch, 3, 3, 32]");
-    pool("batch,7,7,32", 4, long_form, ints(1, one), "VALID", "[batch, 5, 6, 32]");
+    pool("batch,28,28,32", 1, two, unset, "SAME", "[batch, 14, 14, 32]", "");
+    pool("batch,7,7,32", 1, two, unset, "SAME", "[batch, 4, 4, 32]", "");
+    pool("batch,7,7,32", 1, two, unset, "VALID", "[batch, 3, 3, 32]", "");
+    pool("batch,7,7,32", 4, long_form, ints(1, one), "VALID", "[batch, 5, 6, 32]", "");
     pool("batch,7,7", 1, two, unset, "SAME",
-         "max_pool needs an image [n, h, w, c], but this is [batch, 7, 7]");
+         "max_pool needs an image [n, h, w, c], but this is [batch, 7, 7]",
+         "x[..., new] adds an axis of one channel, x[new] one of a single image");
 }
 
 void suite_ops_matmul_rules(void) {
     unit_suite("ops: rules of products and windows");
     unit_test("matrix products", products);
     unit_test("convolutions", convolutions);
+    unit_test("dilated and grouped convolutions", grouped_convolutions);
     unit_test("pooling", poolings);
 }

@@ -36,16 +36,26 @@ static void check_conv(struct figures *f, int number, const double *v, enum dtyp
                          .o = (int64_t)v[6],
                          .sh = (int64_t)v[7],
                          .sw = (int64_t)v[8],
-                         .same = v[9] != 0};
+                         .dh = (int64_t)v[9],
+                         .dw = (int64_t)v[10],
+                         .groups = (int64_t)v[11],
+                         .same = v[12] < 0,
+                         .sized = v[12] >= 0,
+                         .top = (int64_t)v[12],
+                         .bottom = (int64_t)v[13],
+                         .left = (int64_t)v[14],
+                         .right = (int64_t)v[15]};
     windows_settle(&g);
-    const int64_t x_dim[4] = {g.n, g.h, g.w, g.c}, f_dim[4] = {g.kh, g.kw, g.c, g.o};
+    const int64_t x_dim[4] = {g.n, g.h, g.w, g.c}, f_dim[4] = {g.kh, g.kw, g.c / g.groups, g.o};
     const int64_t y_dim[4] = {g.n, g.oh, g.ow, g.o};
     struct kernel_arg x = figures_arg(f, "x", number, t, 4, x_dim);
     struct kernel_arg filter = figures_arg(f, "filter", number, t, 4, f_dim);
     struct kernel_arg dy = figures_arg(f, "dy", number, t, 4, y_dim);
-    struct attr attr[3] = {{.kind = ATTR_SHAPE},
+    struct attr attr[5] = {{.kind = ATTR_SHAPE},
                            kernelrun_ints(2, g.sh, g.sw),
-                           kernelrun_string(g.same ? "SAME" : "VALID")};
+                           windows_padding(&g),
+                           kernelrun_ints(2, g.dh, g.dw),
+                           {.kind = ATTR_INT, .i = g.groups}};
     check(f, OP_conv2d, (struct kernel_arg[]){x, filter}, 2, attr + 1, "y", number, 4, y_dim);
     attr[0].shape = shape_const(4, x_dim);
     check(f, OP_conv2d_input_gradient, (struct kernel_arg[]){dy, filter}, 2, attr, "dx", number, 4,

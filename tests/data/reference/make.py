@@ -51,9 +51,12 @@ def to_nhwc(x):
     return x.permute(0, 2, 3, 1)
 
 
-def conv2d(x, f, stride, same):
-    padded = F.pad(to_nchw(x), pads(x, f.shape, stride, same))
-    return to_nhwc(F.conv2d(padded, f.permute(3, 2, 0, 1), stride=stride))
+def conv2d(x, f, stride, same, dilation=(1, 1), groups=1, sizes=None):
+    """sizes: top, bottom, left, right of the padding, instead of SAME."""
+    extent = [(k - 1) * d + 1 for k, d in zip(f.shape, dilation)]
+    at = (sizes[2], sizes[3], sizes[0], sizes[1]) if sizes else pads(x, extent, stride, same)
+    return to_nhwc(F.conv2d(F.pad(to_nchw(x), at), f.permute(3, 2, 0, 1), stride=stride,
+                            dilation=dilation, groups=groups))
 
 
 def max_pool(x, k, stride, same):
@@ -101,21 +104,31 @@ def derive(function, inputs, dy):
 
 def make_conv2d():
     figures = Figures("conv2d", "x, filter -> y = conv2d; dx, dfilter for the gradient dy. "
-                      "case: n, h, w, c, kh, kw, o, strides, SAME.")
+                      "case: n, h, w, c, kh, kw, o, strides, dilation, groups, padding top, "
+                      "bottom, left, right (-1: SAME).")
+    one, none = (1, 1), (0, 0, 0, 0)
     cases = [
-        (1, 6, 5, 2, 5, 5, 3, (1, 1), True), (1, 6, 7, 2, 3, 3, 2, (2, 2), True),
-        (2, 5, 4, 1, 4, 2, 3, (1, 1), True), (1, 6, 5, 3, 3, 2, 2, (2, 1), False),
-        (2, 5, 4, 3, 1, 1, 4, (2, 2), True), (1, 7, 6, 2, 2, 3, 3, (3, 2), True),
+        (1, 6, 5, 2, 5, 5, 3, (1, 1), one, 1, None), (1, 6, 7, 2, 3, 3, 2, (2, 2), one, 1, None),
+        (2, 5, 4, 1, 4, 2, 3, (1, 1), one, 1, None), (1, 6, 5, 3, 3, 2, 2, (2, 1), one, 1, none),
+        (2, 5, 4, 3, 1, 1, 4, (2, 2), one, 1, None), (1, 7, 6, 2, 2, 3, 3, (3, 2), one, 1, None),
+        # dilated, grouped, depthwise with one and two filters a channel, padding in sizes
+        (1, 7, 6, 2, 3, 2, 3, (1, 1), (2, 3), 1, None), (1, 9, 7, 1, 3, 3, 2, (2, 1), (2, 2), 1, none),
+        (1, 5, 6, 4, 3, 3, 6, (1, 2), one, 2, None), (2, 6, 5, 6, 2, 3, 3, (1, 1), (2, 1), 3, none),
+        (1, 5, 5, 3, 3, 3, 3, (1, 1), one, 3, None), (1, 6, 7, 3, 3, 3, 6, (2, 2), one, 3, None),
+        (2, 7, 5, 2, 2, 3, 4, (2, 1), (3, 2), 2, (1, 2, 3, 0)), (1, 4, 5, 2, 3, 3, 2, (1, 2), one, 1, (1, 1, 1, 1)),
+        (1, 1, 8, 2, 1, 3, 2, (1, 1), (1, 2), 1, (0, 0, 4, 0)), (1, 1, 1, 4, 3, 3, 4, (1, 1), one, 4, None),
     ]
-    for i, (n, h, w, c, kh, kw, o, stride, same) in enumerate(cases, 1):
-        x, f = eighths((n, h, w, c), 10 * i), eighths((kh, kw, c, o), 10 * i + 1)
+    for i, (n, h, w, c, kh, kw, o, stride, dilation, groups, sizes) in enumerate(cases, 1):
+        x, f = eighths((n, h, w, c), 10 * i), eighths((kh, kw, c // groups, o), 10 * i + 1)
         dys = []
 
         def dy(y):
             dys.append(eighths(y.shape, 10 * i + 2))
             return dys[0]
-        y, dx, df = derive(lambda x, f: conv2d(x, f, stride, same), [x, f], dy)
-        figures.add("case_%d" % i, [n, h, w, c, kh, kw, o, *stride, int(same)])
+        y, dx, df = derive(lambda x, f: conv2d(x, f, stride, True, dilation, groups, sizes),
+                           [x, f], dy)
+        figures.add("case_%d" % i, [n, h, w, c, kh, kw, o, *stride, *dilation, groups,
+                                    *(sizes or (-1, -1, -1, -1))])
         for name, value in (("x", x), ("filter", f), ("y", y), ("dy", dys[0]), ("dx", dx),
                             ("dfilter", df)):
             figures.add("%s_%d" % (name, i), value)
