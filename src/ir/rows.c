@@ -103,7 +103,8 @@ static int rows_matmul(const struct node *n, const int *rows, const struct rows_
 static int rows_sliced(const struct node *n, const int *rows, const struct rows_dims *dims) {
     (void)dims;
     int axis = rows[0];
-    bool whole = n->attr[0].ints.v[axis] == 0 && n->attr[2].ints.v[axis] == 1 &&
+    int64_t begin = n->attr[0].ints.v[axis]; /* left out, it is the least there is */
+    bool whole = (begin == 0 || begin == INT64_MIN) && n->attr[2].ints.v[axis] == 1 &&
                  dim_same(n->shape.d[axis], n->in[0]->shape.d[axis]);
     return whole ? axis : ROWS_MIXED;
 }
@@ -169,6 +170,17 @@ static int rows_sized(const struct node *n, const int *rows, const struct rows_d
             axis = i;
         }
     return axis;
+}
+
+/* The indices' axes stand where the axis was that they choose from. */
+static int rows_chosen(const struct node *n, const int *rows, const struct rows_dims *dims) {
+    (void)dims;
+    int axis = (int)axis_setting(n)->i;
+    if (rows[0] == ROWS_NONE)
+        return axis + rows[1];
+    if (rows[1] != ROWS_NONE || rows[0] == axis)
+        return ROWS_MIXED;
+    return rows[0] < axis ? rows[0] : rows[0] - 1 + n->in[1]->shape.rank;
 }
 
 /* Draws are keyed by the element's number: where examples come first, those of a chunk are a run of

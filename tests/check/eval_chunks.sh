@@ -29,6 +29,9 @@ a, b = eval(argmax(v, axis=1), max(v, axis=1), x=data)
 print(sum(a), b[5002])
 row(transpose(series * 2, perm=[1, 0, 2]).eval(series=steps))
 row(concat([h, v], axis=1).eval(x=data, training=true))
+table = random_normal([20, 30])
+row(table[labels].eval(labels=wanted))
+row((v[:, 3:9] * gather(v, [1, 5, 2, 4, 0, 3], axis=1)).eval(x=data))
 # it needs all rows, but what it needs them of does not
 print(softmax(sum(h, axis=1), axis=0).eval(x=data, training=true)[7])
 END
