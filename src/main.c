@@ -44,7 +44,7 @@ static enum status close_output(enum status status) {
 
 int main(int argc, char **argv) {
     struct command c = {
-        .options = {.out = stdout, .err = stderr, .interrupted = &interrupted},
+        .options = {.check = true, .out = stdout, .err = stderr, .interrupted = &interrupted},
     };
     /* A line that was printed is not lost, and stands before what is said about the next. */
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -10,7 +10,7 @@ enum { MAX_ERRORS = 20, MAX_OTHERS = 100 };
 static bool is_repeated(const struct diags *ds, const struct diag *d) {
     for (int i = 0; i < ds->list.n; i++) {
         const struct diag *o = ds->list.at[i];
-        if (o->code == d->code && o->severity == d->severity && o->at.source == d->at.source &&
+        if (o != d && o->code == d->code && o->severity == d->severity && o->at.source == d->at.source &&
             o->at.offset == d->at.offset && strcmp(o->message, d->message) == 0)
             return true;
     }
@@ -67,6 +67,14 @@ struct diag *diag_remark(struct diags *ds, struct span at, const char *format, .
     struct diag *d = report(ds, E_NONE, SEVERITY_NOTE, at, format, args);
     va_end(args);
     return d;
+}
+
+void diag_drop_repeated(struct diags *ds) {
+    struct diag *last = ds->list.n > ds->n_printed ? ds->list.at[ds->list.n - 1] : NULL;
+    if (!last || !is_repeated(ds, last))
+        return;
+    ds->list.n--;
+    ds->n_errors -= last->severity == SEVERITY_ERROR;
 }
 
 void diag_label(struct diag *d, struct span at, const char *format, ...) {

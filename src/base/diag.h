@@ -69,6 +69,9 @@ struct diag *diag_warning(struct diags *ds, enum diag_code code, struct span at,
 struct diag *diag_remark(struct diags *ds, struct span at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Forgets the last report when an earlier one has its code, place and words. */
+void diag_drop_repeated(struct diags *ds);
+
 void diag_label(struct diag *d, struct span at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_note(struct diag *d, struct span at, const char *format, ...)

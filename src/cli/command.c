@@ -128,8 +128,8 @@ static void check_command(struct command *c) {
     for (int i = 0; i < c->given.n && !c->bad; i++) {
         const struct option *o = c->given.at[i];
         if (!is_for(o, name))
-            command_refuse(c, "%s is an option of `nnrun %s`, not of `nnrun %s`", o->name, o->verbs,
-                           name);
+            command_refuse(c, "%s is an option of `nnrun %.*s`, not of `nnrun %s`", o->name,
+                           (int)strcspn(o->verbs, " "), o->verbs, name);
     }
     if (c->bad || c->instead || !v)
         return;

@@ -88,6 +88,11 @@ static void take_check_numerics(struct command *c, const char *value) {
     c->options.check_numerics = true;
 }
 
+static void take_strict(struct command *c, const char *value) {
+    (void)value;
+    c->options.strict = true;
+}
+
 static void take_help(struct command *c, const char *value) {
     (void)value;
     c->instead = usage_perform;

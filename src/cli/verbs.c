@@ -132,6 +132,11 @@ enum status verb_run(struct command *c) {
     return status;
 }
 
+enum status verb_check(struct command *c) {
+    c->options.only_check = true;
+    return verb_run(c);
+}
+
 enum status verb_help(struct command *c) {
     if (c->words.n == 0)
         return usage_perform(c);

@@ -68,16 +68,21 @@ struct tensor *dataset_field_values(struct dataset *d, int i) {
     if (f->divisor == 0)
         return f->stored;
     if (!f->values) {
-        f->values = tensor_new(DTYPE_F32, f->stored->rank, f->stored->dim);
-        if (f->values)
+        f->values = (f->stored->phantom ? tensor_new_phantom : tensor_new)(
+            DTYPE_F32, f->stored->rank, f->stored->dim);
+        if (f->values && !f->stored->phantom)
             scale_bytes(f->values->data, f->stored->data, f->stored->n_elements, f->divisor);
     }
     return f->values;
 }
 
+static bool is_phantom(const struct dataset *d) {
+    return d->n_fields > 0 && d->fields[0].stored->phantom;
+}
+
 /* Makes d->order the permutation of that epoch. false: no memory. */
 static bool shuffle_epoch(struct dataset *d, int64_t epoch) {
-    if (d->order_epoch == epoch)
+    if (d->order_epoch == epoch || is_phantom(d))
         return true;
     if (!d->order && !(d->order = malloc((size_t)d->length * sizeof *d->order)))
         return false;
@@ -107,6 +112,8 @@ static void prefetch_row(const char *row, size_t row_bytes) {
 static void gather_rows(const struct field *f, const int32_t *rows, int64_t n, struct tensor *out,
                         int64_t first) {
     enum { AHEAD = 3 };
+    if (out->phantom)
+        return;
     int64_t row_elements = f->stored->n_elements / f->stored->dim[0];
     size_t row_bytes = (size_t)row_elements * dtype_bytes(f->stored->dtype);
     size_t out_row_bytes = (size_t)row_elements * dtype_bytes(out->dtype);
@@ -129,7 +136,8 @@ static bool new_batch(const struct dataset *d, int64_t n, struct tensor **out) {
         int64_t dim[MAX_RANK];
         memcpy(dim, stored->dim, sizeof dim);
         dim[0] = n;
-        out[i] = tensor_new(dataset_field_dtype(d, i), stored->rank, dim);
+        out[i] = (stored->phantom ? tensor_new_phantom : tensor_new)(dataset_field_dtype(d, i),
+                                                                     stored->rank, dim);
         if (!out[i]) {
             while (i > 0)
                 tensor_unref(out[--i]);
@@ -174,12 +182,13 @@ struct dataset *dataset_new_images(struct arena *a, const char *name, uint64_t s
                                    struct tensor *images, const uint8_t *labels, int n_classes,
                                    bool one_hot) {
     int64_t n = images->dim[0], dim[] = {n, n_classes};
-    struct tensor *values = one_hot ? tensor_new(DTYPE_F32, 2, dim) : tensor_new(DTYPE_I32, 1, dim);
+    struct tensor *values = (images->phantom ? tensor_new_phantom : tensor_new)(
+        one_hot ? DTYPE_F32 : DTYPE_I32, one_hot ? 2 : 1, dim);
     if (!values) {
         tensor_unref(images);
         return NULL;
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !images->phantom; i++) {
         if (one_hot)
             ((float *)values->data)[i * n_classes + labels[i]] = 1;
         else

@@ -5,6 +5,9 @@
  * the memory, and nothing to convert before the first step. The whole field as floats exists only
  * once somebody asks for it by dataset_field_values.
  *
+ * In a dry run (load_context.dry) a set has its fields, their dtypes and shapes, and no contents:
+ * its stored tensors are phantoms, and so is all that is dealt from it.
+ *
  * Not for: tensors that are fed as they are (tensor.h), files (idx.h), the network (download.h). */
 #ifndef NN_DATA_DATASET_H
 #define NN_DATA_DATASET_H
@@ -63,8 +66,8 @@ void dataset_release(struct dataset *d);
 
 /* The form that loaders of labelled images give: fields "images" (uint8 `images` [n, pixels],
  * dealt as floats in [0, 1]; takes the reference, also when it fails) and "labels", made of n
- * bytes below n_classes: float [n, n_classes] or, when !one_hot, int [n]. NULL when there is not
- * enough memory. */
+ * bytes below n_classes: float [n, n_classes] or, when !one_hot, int [n]. Of phantom images the
+ * labels are phantoms, and `labels` is not looked at. NULL when there is not enough memory. */
 struct dataset *dataset_new_images(struct arena *a, const char *name, uint64_t seed,
                                    struct tensor *images, const uint8_t *labels, int n_classes,
                                    bool one_hot);
@@ -89,6 +92,10 @@ struct load_context {
     uint64_t seed;
     FILE *log;
     bool offline; /* never download (tests) */
+    /* Give the sets that the call would give, of phantoms: lengths from the files' headers, or what
+     * is expected when there are no files. Nothing is downloaded, said, or read whole; a file that
+     * is wrong is left to the run that reads it. */
+    bool dry;
     volatile sig_atomic_t *interrupted; /* polled while downloading; may be NULL */
 };
 

@@ -341,6 +341,12 @@ static void draw_all(uint64_t seed, uint64_t set, int64_t n, uint8_t *images, ui
 /* NULL: not enough memory. */
 static struct dataset *generate(struct load_context *c, const char *name, int64_t n, bool one_hot) {
     int64_t dim[] = {n, PIXELS};
+    if (c->dry) {
+        struct tensor *phantom = tensor_new_phantom(DTYPE_U8, 2, dim);
+        return phantom ? dataset_new_images(c->arena, name, c->seed, phantom, NULL, N_DIGITS,
+                                            one_hot)
+                       : NULL;
+    }
     struct tensor *images = tensor_new(DTYPE_U8, 2, dim), *labels = tensor_new(DTYPE_U8, 1, dim);
     struct dataset *d = NULL;
     if (images && labels) {

@@ -20,5 +20,8 @@ struct idx {
  * than its size can account for. false: the reason is in out->fault and out->bytes is NULL.
  * Touches nothing shared: threads may read at once. */
 bool idx_read(const char *path, int rank, struct idx *out);
+/* The same without the contents: out->bytes is a phantom of the sizes in the header, out->sha256 is
+ * empty. false: there is no such header. */
+bool idx_read_sizes(const char *path, int rank, struct idx *out);
 
 #endif

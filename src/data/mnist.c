@@ -158,7 +158,7 @@ static bool find_files(struct search *s) {
         else if (f == 0 && n_missing < N_FILES)
             lacking = missing;
     }
-    if (found && lacking)
+    if (found && lacking && !s->c->dry)
         diag_remark(s->c->diags, s->c->at, "%s lacks %s: the files in %s are taken", s->folders[0],
                     lacking, from);
     for (int i = 0; i < N_FILES && from; i++)
@@ -413,7 +413,8 @@ static struct dataset *take_examples(struct search *s, const char *name, int i, 
     struct tensor *flat = tensor_view(bytes, 2, dim);
     struct tensor *images = flat ? tensor_rows(flat, first, n) : NULL;
     tensor_unref(flat);
-    const uint8_t *labels = (const uint8_t *)s->files[i + 1].idx.bytes->data + first;
+    const struct tensor *known = s->files[i + 1].idx.bytes; /* NULL in a dry run */
+    const uint8_t *labels = known ? (const uint8_t *)known->data + first : NULL;
     return images ? dataset_new_images(s->c->arena, name, s->c->seed, images, labels, N_CLASSES,
                                        one_hot)
                   : NULL;
@@ -426,7 +427,7 @@ static bool build_group(struct search *s, int set, int64_t validation, bool one_
     if (!check_validation(s->c, validation, train->dim[0]))
         return false;
     out->title = set >= 0 ? PUBLISHED[set].title : "own IDX files";
-    if (set < 0)
+    if (set < 0 && !s->c->dry)
         diag_remark(s->c->diags, s->c->at,
                     "%s and the files beside it are neither MNIST's nor Fashion-MNIST's: %" PRId64
                     " training and %" PRId64 " test images of %" PRId64 "x%" PRId64
@@ -485,6 +486,24 @@ static bool load_files(struct search *s, const struct generator *g, int64_t vali
            check_image_sizes(s) && build_group(s, set, validation, one_hot, out);
 }
 
+/* A dry run: images of the sizes that the files announce, or those of the published sets. */
+static bool load_sizes(struct search *s, int64_t validation, bool one_hot,
+                       struct dataset_group *out) {
+    static const int images[] = {TRAIN_IMAGES, TEST_IMAGES};
+    bool found = find_files(s), sized = found;
+    for (int k = 0; k < 2 && sized; k++)
+        sized = idx_read_sizes(s->files[images[k]].path, 3, &s->files[images[k]].idx);
+    for (int k = 0; k < 2 && !sized; k++) {
+        int64_t dim[] = {is_training_file(images[k]) ? N_TRAIN_EXAMPLES : N_TEST_EXAMPLES,
+                         IMAGE_SIDE, IMAGE_SIDE};
+        tensor_unref(s->files[images[k]].idx.bytes);
+        s->files[images[k]].idx.bytes = tensor_new_phantom(DTYPE_U8, 3, dim);
+        if (!s->files[images[k]].idx.bytes)
+            return false;
+    }
+    return build_group(s, MNIST, validation, one_hot, out);
+}
+
 bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_t validation,
                 const char *fallback, struct dataset_group *out) {
     struct search s = {.c = c};
@@ -493,7 +512,8 @@ bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_
     if (fallback && !(g = find_generator(c, fallback)))
         return false;
     choose_folders(&s, folder);
-    bool ok = load_files(&s, g, validation, one_hot, out);
+    bool ok = c->dry ? load_sizes(&s, validation, one_hot, out)
+                     : load_files(&s, g, validation, one_hot, out);
     for (int i = 0; i < N_FILES; i++)
         tensor_unref(s.files[i].idx.bytes);
     return ok;

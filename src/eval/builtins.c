@@ -157,14 +157,16 @@ bool builtin_print(struct interp *in, const struct value *self, struct args *a, 
             fputc(' ', line);
         if (v.kind == VALUE_TENSOR) {
             ok = demand_one(in, v, a->at[i].at, &t);
+            if (ok && !in->o.dry)
+                tensor_print(t, line);
             if (ok)
-                tensor_print(t, line), tensor_unref(t);
-        } else
+                tensor_unref(t);
+        } else if (!in->o.dry)
             print_value(in, line, v, false);
     }
     if (line)
         fputc('\n', line), fclose(line);
-    if (ok && !in->failed && !in->o.quiet_prints) {
+    if (ok && !in->failed && !in->o.quiet_prints && !in->o.dry) {
         fwrite(text, 1, n_text, in->o.out);
         fflush(in->o.out);
     }
@@ -370,8 +372,8 @@ bool builtin_fail(struct interp *in, const struct value *self, struct args *a, s
     (void)self, (void)out;
     if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)
         return fail_at(in, E_WRONG_KIND, a->call, "fail takes a message");
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
+    if (in->failed || !dry_is_certain(in))
+        return fail_silently(in);
     return fail_at(in, E_VALUE, a->call, "%s", a->at[0].value.string->text);
 }
 
@@ -379,7 +381,7 @@ bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
                     struct value *out) {
     static const char *const names[] = {"condition", "message"};
     struct arg got[2];
-    bool holds;
+    enum truth truth;
     const char *message;
     (void)self;
     *out = V_NONE;
@@ -388,10 +390,11 @@ bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
         return false;
     if (!got[0].at.source)
         return fail_at(in, E_MISSING_ARGUMENT, a->call, "assert needs a condition");
-    if (!eval_truth(in, got[0].value, got[0].at, &holds))
+    if (!eval_condition(in, got[0].value, got[0].at, &truth))
         return false;
-    return holds ? true
-                 : fail_at(in, E_VALUE, got[0].at, "%s", message ? message : "this does not hold");
+    return truth != TRUTH_NO || !dry_is_certain(in)
+               ? true
+               : fail_at(in, E_VALUE, got[0].at, "%s", message ? message : "this does not hold");
 }
 
 static struct value group_value(struct interp *in, const struct dataset_group *g) {
@@ -407,7 +410,7 @@ static struct value group_value(struct interp *in, const struct dataset_group *g
         record_set(&in->heap, record.record, intern(in, parts[i].name), V_OBJECT(VALUE_DATASET, d));
     }
     record_set(&in->heap, record.record, intern(in, "title"),
-               value_string(&in->heap, g->title, strlen(g->title)));
+               in->o.dry ? V_UNKNOWN : value_string(&in->heap, g->title, strlen(g->title)));
     return record;
 }
 
@@ -419,6 +422,7 @@ static struct load_context load_context(struct interp *in, struct args *a) {
         .seed = in->o.seed,
         .log = in->o.log,
         .interrupted = in->o.interrupted,
+        .dry = in->o.dry,
     };
 }
 

@@ -13,6 +13,7 @@ bool is_callable(struct value v) {
     case VALUE_CHAIN:
     case VALUE_METHOD:
     case VALUE_DTYPE:
+    case VALUE_UNKNOWN:
         return true;
     default:
         return false;
@@ -41,6 +42,7 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
     const struct origin *caller = in->caller;
     bool library = in->in_library;
     int n_roots = in->roots.n;
+    struct dry outside = dry_enter(in);
     if (f->library || !library)
         in->caller = interp_origin(in, a->call);
     bool ok;
@@ -69,6 +71,7 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
                          in->flow == FLOW_BREAK ? "break" : "continue");
         }
     }
+    dry_leave(in, &outside, out);
     in->caller = caller;
     in->in_library = library;
     in->roots.n = n_roots;
@@ -114,6 +117,10 @@ static bool call_dtype(struct interp *in, enum dtype t, struct args *a, struct v
 
 bool call_value(struct interp *in, struct value f, struct args *a, struct value *out) {
     *out = V_NONE;
+    if (dry_call_is_unknown(in, f, a)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
     switch (f.kind) {
     case VALUE_OP:
         return call_op(in, f.op, a, out);

@@ -36,6 +36,8 @@ static bool measure_list(struct interp *in, struct value v, struct span at, int 
         return fail_at(in, E_SHAPE, at,
                        "the list is uneven: a number stands where others have a list");
     }
+    if (is_missing(v))
+        return fail_silently(in);
     if (v.kind != VALUE_LIST)
         return fail_at(in, E_WRONG_KIND, at,
                        "a list of numbers is needed here, but it has %s in it",
@@ -143,8 +145,8 @@ bool to_node(struct interp *in, struct value v, struct span at, int dtype, struc
         break;
     }
     case VALUE_POISON:
-        in->flow = FLOW_ERROR;
-        return false;
+    case VALUE_UNKNOWN:
+        return fail_silently(in);
     default: {
         char text[128];
         describe_value(in, v, text, sizeof text);
@@ -156,6 +158,8 @@ bool to_node(struct interp *in, struct value v, struct span at, int dtype, struc
 }
 
 bool to_dim(struct interp *in, struct value v, struct span at, struct dim *out) {
+    if (is_missing(v))
+        return fail_silently(in);
     if (v.kind == VALUE_DIM)
         *out = v.dim;
     else if (v.kind == VALUE_INT && v.i >= -1)
@@ -175,6 +179,8 @@ bool to_shape(struct interp *in, struct value v, struct span at, struct shape *o
         out->rank = 1;
         return to_dim(in, v, at, &out->d[0]);
     }
+    if (is_missing(v))
+        return fail_silently(in);
     if (v.kind != VALUE_LIST)
         return fail_at(in, E_WRONG_KIND, at,
                        "a shape is a list of sizes, such as [784, 10], not %s",

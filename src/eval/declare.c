@@ -12,6 +12,10 @@ static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, st
     }
     if (e->kind == AST_NAME) {
         const struct value *known = scope_find(s, e->text);
+        if (known && is_missing(*known)) {
+            *out = dim_fresh(in->o.symbols);
+            return true;
+        }
         if (!known || (known->kind != VALUE_INT && known->kind != VALUE_DIM)) {
             *out = dim_named(in->o.symbols, e->text, e->span);
             return true;
@@ -119,6 +123,8 @@ static bool variable_settings(struct interp *in, struct scope *s, const struct a
         }
         if (!eval_expr(in, s, k->kids[0], &v))
             return false;
+        if (is_missing(v))
+            return fail_silently(in);
         if (v.kind != VALUE_BOOL)
             return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`trainable` must be true or false");
         *trainable = v.b;
@@ -239,6 +245,10 @@ bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struc
     prefix_pop(in);
     if (!ok)
         return false;
+    if (is_missing(*out)) {
+        assign_name(in, s, name, *out);
+        return true;
+    }
     char shape[SHAPE_TEXT];
     if (!strcmp(stmt->text, "optimizer")) {
         if (out->kind == VALUE_INSTANCE &&
@@ -296,6 +306,8 @@ static bool parse_override(struct interp *in, const char *text, struct value lik
 bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     if (!eval_expr(in, s, stmt->kids[0], out))
         return false;
+    if (is_missing(*out))
+        return fail_silently(in);
     if (out->kind != VALUE_INT && out->kind != VALUE_FLOAT && out->kind != VALUE_BOOL &&
         out->kind != VALUE_STRING)
         return fail_at(in, E_WRONG_KIND, stmt->kids[0]->span,

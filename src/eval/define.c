@@ -99,6 +99,8 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
         v = *known;
     else if (!eval_expr(in, s, e, &v))
         return false;
+    if (is_missing(v))
+        return true;
     if (!to_dim(in, v, e->span, &want))
         return false;
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
@@ -196,6 +198,13 @@ static struct span argument_span(const struct args *a, int k, const char *name) 
     return k < a->n ? a->at[k].at : a->call;
 }
 
+/* The names in the type of an unknown argument are unknown too. */
+static void forget_dims(struct interp *in, struct scope *s, const struct ast *type) {
+    for (int i = 0; i < type->n_kids; i++)
+        if (type->kids[i]->kind == AST_NAME && !scope_find_own(s, type->kids[i]->text))
+            scope_set(&in->heap, s, type->kids[i]->text, V_UNKNOWN);
+}
+
 bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a,
                 const char *callee) {
     for (int k = 0; k < params->n_kids; k++) {
@@ -203,6 +212,10 @@ bool bind_types(struct interp *in, const struct ast *params, struct scope *s, st
         if (!type)
             continue;
         struct value v = *scope_find_own(s, param->text);
+        if (is_missing(v)) {
+            forget_dims(in, s, type);
+            continue;
+        }
         struct span at = argument_span(a, k, param->text);
         bool host = value_is_number(v) || v.kind == VALUE_BOOL;
         if (host && !type->i ? !bind_host_type(in, param, v, at)
@@ -216,7 +229,7 @@ bool bind_types(struct interp *in, const struct ast *params, struct scope *s, st
 static bool check_result(struct interp *in, struct scope *s, const struct definition *d,
                          struct value *v, struct span at) {
     const struct ast *type = d->tree->kids[2];
-    if (!type)
+    if (!type || is_missing(*v))
         return true;
     struct ast result = {.kind = AST_PARAM,
                          .text = "the result",
@@ -240,6 +253,7 @@ bool run_body(struct interp *in, struct body *b, struct definition *d, struct sc
     in->in_library = d->library;
     b->outer = in->body;
     in->body = b;
+    struct dry outside = dry_enter(in);
     bool ok = eval_block(in, s, body, out);
     if (!ok && in->flow == FLOW_RETURN) {
         *out = in->returned;
@@ -249,6 +263,7 @@ bool run_body(struct interp *in, struct body *b, struct definition *d, struct sc
         ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
                      in->flow == FLOW_BREAK ? "break" : "continue");
     }
+    dry_leave(in, &outside, out);
     in->body = b->outer;
     free(b->sites.at);
     free(b->declared.at);

@@ -2,6 +2,9 @@
  * tensors appends a node. What the evaluator cannot do itself (running a demand, differentiating)
  * it asks of its host, which is the session.
  *
+ * A dry interpreter walks a script to find its errors and to settle its shapes, and computes
+ * nothing: dry.c says how.
+ *
  * After the first error the rest of the script is still walked, without running, printing or
  * loading anything, so that later independent errors are reported too; names that a broken
  * statement should have defined are poisoned and silent. */
@@ -87,6 +90,10 @@ struct interp_options {
     struct setting_override *overrides;
     int n_overrides;
     volatile sig_atomic_t *interrupted;
+    /* A dry run: nothing is printed, loaded or saved; the host's `run` gives phantoms, and counts
+     * its demands. */
+    bool dry;
+    const uint64_t *n_demands;
 };
 
 struct interp *interp_new(const struct interp_options *o);

@@ -34,8 +34,8 @@ static bool eval_name(struct interp *in, struct scope *s, const struct ast *e, s
         root_push(in, *v); /* a block later in the same expression may bind the name anew */
         if (v->kind != VALUE_POISON)
             return true;
-        in->flow = FLOW_ERROR;
-        return false;
+        *out = V_UNKNOWN;
+        return in->o.dry || fail_silently(in);
     }
     for (int i = 1; i < in->o.symbols->list.n; i++)
         if (in->o.symbols->list.at[i].name == e->text) {
@@ -90,7 +90,7 @@ static bool eval_string_parts(struct interp *in, struct scope *s, const struct a
     char *text = NULL;
     size_t n_text = 0;
     FILE *memory = open_memstream(&text, &n_text);
-    bool ok = memory != NULL;
+    bool ok = memory != NULL, unknown = false;
     for (int i = 0; ok && i < e->n_kids; i++) {
         const struct ast *part = e->kids[i];
         struct value v;
@@ -98,11 +98,13 @@ static bool eval_string_parts(struct interp *in, struct scope *s, const struct a
             fwrite(part->text, 1, part->n_text, memory);
         else
             ok = eval_expr(in, s, part->kids[0], &v) &&
-                 format_value(in, v, part->text, part->kids[0]->span, memory);
+                 format_value(in, v, part->text, part->kids[0]->span, memory, &unknown);
     }
     if (memory)
         fclose(memory);
-    if (ok)
+    if (ok && unknown)
+        *out = V_UNKNOWN;
+    else if (ok)
         *out = value_string(&in->heap, text, n_text), root_push(in, *out);
     free(text);
     return ok;
@@ -115,6 +117,10 @@ static bool eval_logical(struct interp *in, struct scope *s, const struct ast *e
     bool truth, is_or = e->text[0] == 'o';
     if (!eval_expr(in, s, e->kids[0], &left))
         return false;
+    if (is_missing(left)) {
+        *out = V_UNKNOWN;
+        return eval_expr(in, s, e->kids[1], &right);
+    }
     if (left.kind != VALUE_TENSOR && left.kind != VALUE_ARRAY) {
         if (!eval_truth(in, left, e->kids[0]->span, &truth))
             return false;
@@ -134,6 +140,10 @@ static bool eval_unary(struct interp *in, struct scope *s, const struct ast *e, 
     if (!eval_expr(in, s, e->kids[0], &v))
         return false;
     struct span at = e->kids[0]->span;
+    if (is_missing(v)) {
+        *out = v;
+        return true;
+    }
     if (e->text[0] == '-')
         return eval_negative(in, v, at, e->span, out);
     if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
@@ -146,13 +156,15 @@ static bool eval_unary(struct interp *in, struct scope *s, const struct ast *e, 
 
 static bool eval_if(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
     struct value condition;
-    bool truth;
+    enum truth truth;
     *out = V_NONE;
     if (!eval_expr(in, s, e->kids[0], &condition))
         return false;
-    if (!eval_truth(in, condition, e->kids[0]->span, &truth))
+    if (!eval_condition(in, condition, e->kids[0]->span, &truth))
         return false;
-    const struct ast *branch = truth ? e->kids[1] : e->kids[2];
+    if (truth == TRUTH_UNKNOWN)
+        return dry_if(in, s, e, out);
+    const struct ast *branch = truth == TRUTH_YES ? e->kids[1] : e->kids[2];
     if (!branch)
         return true;
     return branch->kind == AST_BLOCK ? eval_block(in, s, branch, out)

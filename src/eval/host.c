@@ -6,23 +6,34 @@
 #include "eval/interp.h"
 
 bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth) {
+    enum truth t;
+    if (!eval_condition(in, v, at, &t))
+        return false;
+    *truth = t == TRUTH_YES;
+    return t != TRUTH_UNKNOWN || fail_silently(in);
+}
+
+bool eval_condition(struct interp *in, struct value v, struct span at, enum truth *truth) {
     struct tensor *t;
     switch (v.kind) {
+    case VALUE_UNKNOWN:
+        *truth = TRUTH_UNKNOWN;
+        return true;
     case VALUE_BOOL:
-        *truth = v.b;
+        *truth = v.b ? TRUTH_YES : TRUTH_NO;
         return true;
     case VALUE_NONE:
-        *truth = false;
+        *truth = TRUTH_NO;
         return true;
     case VALUE_INT:
     case VALUE_FLOAT:
-        *truth = value_number(v) != 0;
+        *truth = value_number(v) != 0 ? TRUTH_YES : TRUTH_NO;
         return true;
     case VALUE_STRING:
-        *truth = v.string->n > 0;
+        *truth = v.string->n > 0 ? TRUTH_YES : TRUTH_NO;
         return true;
     case VALUE_LIST:
-        *truth = v.list->n > 0;
+        *truth = v.list->n > 0 ? TRUTH_YES : TRUTH_NO;
         return true;
     case VALUE_TENSOR:
     case VALUE_ARRAY:
@@ -38,7 +49,7 @@ bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth) 
             tensor_unref(t);
             return interp_fail(in, d);
         }
-        *truth = tensor_get(t, 0) != 0;
+        *truth = t->phantom ? TRUTH_UNKNOWN : tensor_get(t, 0) != 0 ? TRUTH_YES : TRUTH_NO;
         tensor_unref(t);
         return true;
     default:
@@ -285,6 +296,8 @@ static struct value scalar_number(struct value v) {
     if (v.kind != VALUE_ARRAY || v.array->tensor->rank)
         return v;
     const struct tensor *t = v.array->tensor;
+    if (t->phantom)
+        return t->dtype == DTYPE_BOOL ? v : V_UNKNOWN;
     if (dtype_is_float(t->dtype))
         return V_FLOAT(tensor_get(t, 0));
     if (t->dtype == DTYPE_BOOL)
@@ -292,9 +305,25 @@ static struct value scalar_number(struct value v) {
     return V_INT(t->dtype == DTYPE_I64 ? *(const int64_t *)t->data : (int64_t)tensor_get(t, 0));
 }
 
+/* x, y: the operands as numbers, when they are such. */
+static bool is_unknown_binary(struct interp *in, const char *op, struct value a, struct value b,
+                              struct value x, struct value y) {
+    if (is_missing(a) || is_missing(b))
+        return true;
+    if (is_missing(x) || is_missing(y))
+        return (is_missing(x) || value_is_number(x)) && (is_missing(y) || value_is_number(y));
+    bool compares = !strcmp(op, "==") || !strcmp(op, "!=");
+    bool collections = (a.kind == VALUE_LIST || a.kind == VALUE_RECORD) && a.kind == b.kind;
+    return compares && collections && (depends_on_contents(in, a) || depends_on_contents(in, b));
+}
+
 bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
                  struct span at_a, struct span at_b, struct span whole, struct value *out) {
     struct value x = scalar_number(a), y = scalar_number(b);
+    if (in->o.dry && is_unknown_binary(in, op, a, b, x, y)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
     if (value_is_number(x) && value_is_number(y))
         a = x, b = y;
     bool tensors = a.kind == VALUE_TENSOR || a.kind == VALUE_ARRAY || b.kind == VALUE_TENSOR ||

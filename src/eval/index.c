@@ -34,6 +34,8 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
                 continue;
             if (!eval_expr(in, s, item->kids[k], &v))
                 return false;
+            if (is_missing(v))
+                return fail_silently(in);
             if (v.kind != VALUE_INT)
                 return fail_at(in, E_WRONG_KIND, item->kids[k]->span,
                                "a slice's bound must be a whole number");
@@ -53,6 +55,10 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     }
     if (!eval_expr(in, s, item, &v))
         return false;
+    if (is_missing(v)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
     if (object.kind == VALUE_RECORD) {
         if (v.kind != VALUE_STRING)
             return fail_at(in, E_WRONG_KIND, item->span, "a record is indexed by a field's name");
@@ -93,6 +99,8 @@ static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e,
         return true;
     if (!eval_expr(in, s, e, &v))
         return false;
+    if (is_missing(v))
+        return fail_silently(in);
     if (v.kind != VALUE_INT)
         return fail_at(in, E_WRONG_KIND, e->span, "a slice's bound must be a whole number, not %s",
                        value_kind_words(v.kind));
@@ -135,6 +143,8 @@ static bool slice_axis(struct interp *in, struct scope *s, const struct ast *ite
         struct dim d = x->shape.d[axis];
         if (!eval_expr(in, s, item, &v))
             return false;
+        if (is_missing(v))
+            return fail_silently(in);
         if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY || v.kind == VALUE_LIST)
             return choose_axis(in, v, item->span, axis, sl);
         if (v.kind != VALUE_INT)
@@ -268,6 +278,10 @@ bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct 
     if (!eval_expr(in, s, e->kids[0], &object))
         return false;
     switch (object.kind) {
+    case VALUE_POISON:
+    case VALUE_UNKNOWN:
+        *out = V_UNKNOWN;
+        return true;
     case VALUE_LIST:
     case VALUE_STRING:
     case VALUE_RECORD:

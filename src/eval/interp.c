@@ -17,7 +17,12 @@ bool interp_fail(struct interp *in, struct diag *d) {
     if (d)
         diag_trail(d, interp_origin(in, d->at));
     in->flow = FLOW_ERROR;
-    in->failed = true;
+    if (in->o.dry) {
+        in->dry.n_failures++;
+        diag_drop_repeated(in->o.diags);
+    } else {
+        in->failed = true;
+    }
     return false;
 }
 

@@ -9,6 +9,7 @@
  *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
+ *   dry.c      a walk that computes nothing
  *   module.c   files: import, what each shows the others
  *   interp.c   the whole: scopes, collection, running a script
  *
@@ -60,6 +61,16 @@ struct module {
     ARRAY(const char *) noted; /* replacements that were remarked on */
 };
 
+/* Of a dry run. */
+struct dry {
+    uint64_t n_failures;   /* errors reported, repeated ones too */
+    uint64_t n_statements; /* walked: what the walk may cost is bounded */
+    double began_s;
+    int uncertain;     /* > 0: whether a run comes here is not known */
+    bool maybe_left;   /* the round under way may have ended before: break, continue */
+    bool maybe_returned;
+};
+
 struct interp {
     struct interp_options o;
     struct arena arena; /* of the interpreter: origins, paths, variables */
@@ -79,6 +90,7 @@ struct interp {
     bool stopped;            /* interrupted, or out of the error limit: walk no further */
     const char *stack_limit; /* the C stack may not grow below this address */
     struct body *body;
+    struct dry dry;
     ARRAY(struct value) roots;  /* what expressions under way have made */
     ARRAY(const char *) prefix; /* path context, outermost first */
     ARRAY(struct variable *) variables;
@@ -167,6 +179,9 @@ void report_unknown_name(struct interp *in, struct scope *s, const char *name, s
 
 /* host.c */
 bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth);
+/* The same where a dry run may find that it cannot be known. */
+enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
+bool eval_condition(struct interp *in, struct value v, struct span at, enum truth *truth);
 bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
                  struct span at_a, struct span at_b, struct span whole, struct value *out);
 bool eval_negative(struct interp *in, struct value v, struct span at, struct span whole,
@@ -192,6 +207,51 @@ bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, st
 /* A new variable under a path that was claimed for it. */
 struct variable *declare_variable(struct interp *in, const char *path, struct span at, enum dtype t,
                                   const struct shape *shape, struct node *initial, bool trainable);
+
+/* dry.c */
+static inline bool is_missing(struct value v) {
+    return v.kind == VALUE_POISON || v.kind == VALUE_UNKNOWN;
+}
+/* Ends the expression under way without a word; false. */
+bool fail_silently(struct interp *in);
+/* Whether it, or something in it, is unknown; of arrays, whether their contents are. */
+bool holds_unknown(struct interp *in, struct value v);
+bool depends_on_contents(struct interp *in, struct value v);
+/* Whether a call can only give what is not known: it is not made then. */
+bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a);
+/* A statement is begun. false: the walk has cost enough, and ends. */
+bool dry_may_go_on(struct interp *in);
+/* Whether `fail` and `assert` may speak. */
+bool dry_is_certain(const struct interp *in);
+/* All that a statement assigns becomes unknown. */
+void dry_forget(struct interp *in, struct scope *s, const struct ast *stmt);
+/* The body of a function or a layer: what it left unsettled ends with it. dry_leave makes the
+ * result unknown when the body may have returned another. */
+struct dry dry_enter(struct interp *in);
+void dry_leave(struct interp *in, const struct dry *outside, struct value *result);
+/* Both branches of an IF whose condition is not known. */
+bool dry_if(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
+/* A loop is walked as it runs until a round demands something, or may have ended early, or is one
+ * of many that build nothing. One more round is walked then with all that the loop assigns unknown.
+ * Outside of a dry run these do nothing. */
+struct loop_watch {
+    struct scope *scope;
+    const struct ast *stmt, *body; /* stmt NULL: not in a dry run */
+    uint64_t n_demands;            /* before the loop, as are: */
+    uint32_t n_nodes;
+    int uncertain;
+    bool outer_maybe_left;
+    int64_t n_rounds;
+    bool enough; /* no more rounds are walked as they are */
+    bool open;   /* how many rounds a run would go is not known */
+};
+void loop_begin(struct interp *in, struct scope *s, const struct ast *stmt, struct loop_watch *w);
+/* Whether another round is to be walked as it is. */
+bool loop_goes_on(struct interp *in, struct loop_watch *w);
+/* The condition, or how many elements there are, is not known. */
+static inline void loop_is_open(struct loop_watch *w) { w->open = true; }
+/* ok: how the last round ended. Gives how the loop did. */
+bool loop_end(struct interp *in, struct loop_watch *w, bool ok);
 
 /* call.c, bind.c */
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a);
@@ -300,12 +360,15 @@ bool demand_one(struct interp *in, struct value v, struct span at,
 
 /* builtins.c */
 void builtins_define(struct interp *in, struct scope *s);
+bool builtin_print(struct interp *in, const struct value *self, struct args *a, struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,
                     struct value *out); /* false: no such method */
 
 /* print.c */
 void print_value(struct interp *in, FILE *out, struct value v, bool nested);
-bool format_value(struct interp *in, struct value v, const char *format, struct span at, FILE *out);
+/* *unknown is set when what it would write cannot be known. */
+bool format_value(struct interp *in, struct value v, const char *format, struct span at, FILE *out,
+                  bool *unknown);
 void describe_value(struct interp *in, struct value v, char *buf, size_t n_buf);
 
 #endif

@@ -33,7 +33,7 @@ static bool dataset_field(struct interp *in, struct value v, const char *field, 
         return true;
     }
     if (!strcmp(field, "name")) {
-        *out = value_string(&in->heap, d->name, strlen(d->name));
+        *out = in->o.dry ? V_UNKNOWN : value_string(&in->heap, d->name, strlen(d->name));
         return true;
     }
     int i = dataset_find_field(d, field);
@@ -94,8 +94,10 @@ static int field_names(struct value v, const char **names, int max) {
 }
 
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out) {
-    if (object.kind == VALUE_POISON)
-        return in->flow = FLOW_ERROR, false;
+    if (is_missing(object)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
     if (object.kind == VALUE_MODULE)
         return module_field(in, object.module->module, e, out);
     if (plain_field(in, object, e->text, out) || builtin_method(in, object, e->text, out)) {
@@ -168,8 +170,8 @@ static bool feed_by_name(struct interp *in, struct arena *scratch, struct feeds 
                          const char *name, struct value v, struct span at, struct span name_at,
                          bool field) {
     const struct value *target = s ? scope_find(s, name) : NULL;
-    if (target && target->kind == VALUE_POISON)
-        return in->flow = FLOW_ERROR, false;
+    if (target && is_missing(*target))
+        return fail_silently(in);
     if (target)
         return add_feed(in, scratch, f, *target, v, at, name_at, name);
     if (!field) {

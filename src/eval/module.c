@@ -17,6 +17,7 @@ static bool value_same(struct value a, struct value b) {
     switch (a.kind) {
     case VALUE_NONE:
     case VALUE_POISON:
+    case VALUE_UNKNOWN:
         return true;
     case VALUE_BOOL:
         return a.b == b.b;
@@ -288,7 +289,7 @@ static bool import_names(struct interp *in, struct module *m, struct scope *s,
         if (!name || !is_public(m, name, &at))
             continue;
         const struct value *have = scope_find_own(s, name);
-        if (have && have->kind != VALUE_POISON && !value_same(*have, m->scope->at[i])) {
+        if (have && !is_missing(*have) && !value_same(*have, m->scope->at[i])) {
             if (!clash || at.offset < clash_at.offset)
                 clash = name, clash_at = at;
             continue;
@@ -337,13 +338,13 @@ static void help_public(struct diag *d, struct module *m, const char *wanted) {
 bool module_field(struct interp *in, struct module *m, const struct ast *e, struct value *out) {
     const struct value *v = scope_find_own(m->scope, e->text);
     struct span at;
-    if (v && (v->kind == VALUE_POISON || is_public(m, e->text, &at))) {
+    if (v && (is_missing(*v) || is_public(m, e->text, &at))) {
         *out = *v;
         root_push(in, *v);
-        return v->kind != VALUE_POISON || (in->flow = FLOW_ERROR, false);
+        return v->kind != VALUE_POISON || fail_silently(in);
     }
     if (m->state == MODULE_FAILED) /* what it would have defined is not known */
-        return in->flow = FLOW_ERROR, false;
+        return fail_silently(in);
     struct imported *imported = v ? find_imported(m, e->text) : NULL;
     struct diag *d;
     if (v && e->text[0] == '_') {

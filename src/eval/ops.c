@@ -281,7 +281,7 @@ bool op_compute_known(struct interp *in, struct value *out, struct span at, enum
         return true;
     }
     double x = tensor_get(t, 0);
-    *out = t->dtype == DTYPE_BOOL ? V_BOOL(x != 0) : V_FLOAT(x);
+    *out = t->phantom ? V_UNKNOWN : t->dtype == DTYPE_BOOL ? V_BOOL(x != 0) : V_FLOAT(x);
     tensor_unref(t);
     return true;
 }

@@ -133,6 +133,7 @@ void print_value(struct interp *in, FILE *out, struct value v, bool nested) {
         fputs("none", out);
         break;
     case VALUE_POISON:
+    case VALUE_UNKNOWN:
         fputs("?", out);
         break;
     case VALUE_BOOL:
@@ -279,8 +280,8 @@ static bool format_text(struct interp *in, struct value v, const struct spec *s,
     return true;
 }
 
-bool format_value(struct interp *in, struct value v, const char *format, struct span at,
-                  FILE *out) {
+bool format_value(struct interp *in, struct value v, const char *format, struct span at, FILE *out,
+                  bool *unknown) {
     struct spec s = {.precision = -1};
     if (format && !parse_spec(format, &s)) {
         struct diag *d = diag_error(in->o.diags, E_BAD_LITERAL, at, "`%s` is no format", format);
@@ -294,6 +295,8 @@ bool format_value(struct interp *in, struct value v, const char *format, struct 
         v = value_array(&in->heap, t);
         root_push(in, v);
     }
+    if (in->o.dry && depends_on_contents(in, v))
+        return *unknown = true;
     bool numeric = s.type && s.type != 's';
     if (v.kind == VALUE_ARRAY && v.array->tensor->n_elements == 1 &&
         (numeric || s.precision >= 0)) {

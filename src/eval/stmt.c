@@ -58,6 +58,10 @@ static void poison_inside(struct interp *in, struct scope *s, const struct ast *
 }
 
 void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt) {
+    if (in->o.dry) {
+        dry_forget(in, s, stmt);
+        return;
+    }
     if (stmt->kind == AST_ASSIGN)
         for (int i = 0; i < stmt->n_kids - 1; i++)
             if (stmt->kids[i]->kind == AST_NAME)
@@ -67,9 +71,12 @@ void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt) 
     poison_inside(in, s, stmt);
 }
 
-/* In the script's own blocks a broken statement does not keep later ones from being looked at. */
-static bool goes_on_after(struct interp *in, struct scope *s, const struct ast *stmt) {
-    if (in->flow != FLOW_ERROR || in->stopped || in->caller || in->body || in->in_library)
+/* In the script's own blocks a broken statement does not keep later ones from being looked at; nor
+ * anywhere one that only came upon something unknown. */
+static bool goes_on_after(struct interp *in, struct scope *s, const struct ast *stmt, bool silent) {
+    if (in->flow != FLOW_ERROR || in->stopped)
+        return false;
+    if (!silent && (in->caller || in->body || in->in_library))
         return false;
     poison_targets(in, s, stmt);
     in->flow = FLOW_NONE;
@@ -81,12 +88,15 @@ bool eval_block(struct interp *in, struct scope *s, const struct ast *block, str
     *out = V_NONE;
     for (int i = 0; i < block->n_kids; i++) {
         int n_roots = in->roots.n;
+        uint64_t n_failures = in->dry.n_failures;
         if (i)
             interp_collect_if_due(in);
         if (!eval_stmt(in, s, block->kids[i], out)) {
-            if (!goes_on_after(in, s, block->kids[i]))
+            bool silent = in->o.dry && in->dry.n_failures == n_failures;
+            if (!goes_on_after(in, s, block->kids[i], silent))
                 return false;
-            ok = false;
+            ok = ok && silent;
+            *out = V_UNKNOWN;
         }
         in->roots.n = n_roots;
     }
@@ -116,6 +126,8 @@ static bool eval_assign(struct interp *in, struct scope *s, const struct ast *st
     }
     if (!eval_expr(in, s, expr, out))
         return false;
+    if (is_missing(*out))
+        return fail_silently(in);
     if (out->kind != VALUE_LIST)
         return fail_at(in, E_WRONG_KIND, expr->span, "%d names take a list apart, but this is %s",
                        n_targets, value_kind_words(out->kind));
@@ -133,6 +145,10 @@ static bool bind_loop(struct interp *in, struct scope *s, const struct ast *targ
         scope_set(&in->heap, s, target->text, v);
         return true;
     }
+    for (int i = 0; i < target->n_kids && is_missing(v); i++)
+        scope_set(&in->heap, s, target->kids[i]->text, v);
+    if (is_missing(v))
+        return true;
     if (v.kind != VALUE_LIST || v.list->n != target->n_kids)
         return fail_at(in, E_WRONG_KIND, at,
                        "%d names take lists of %d elements apart, but this is %s", target->n_kids,
@@ -210,34 +226,41 @@ static struct value sequence_element(struct interp *in, struct value v, int64_t 
 
 static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt) {
     struct value over;
+    struct loop_watch w;
     int64_t n = 0;
-    bool go_on = true;
+    bool go_on = true, ok = true;
     struct span at = stmt->kids[1]->span;
-    if (!eval_expr(in, s, stmt->kids[1], &over) || !sequence_length(in, over, at, &n))
+    if (!eval_expr(in, s, stmt->kids[1], &over) ||
+        (!is_missing(over) && !sequence_length(in, over, at, &n)))
         return false;
     root_push(in, over);
-    for (int64_t i = 0; i < n && go_on; i++)
-        if (!bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) ||
-            !loop_round(in, s, stmt->kids[2], &go_on))
-            return false;
-    return true;
+    loop_begin(in, s, stmt, &w);
+    if (is_missing(over))
+        loop_is_open(&w);
+    for (int64_t i = 0; ok && i < n && go_on && loop_goes_on(in, &w); i++)
+        ok = bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) &&
+             loop_round(in, s, stmt->kids[2], &go_on);
+    return loop_end(in, &w, ok);
 }
 
 static bool eval_while(struct interp *in, struct scope *s, const struct ast *stmt) {
-    bool go_on = true, truth;
-    while (go_on) {
+    bool go_on = true, ok = true;
+    struct loop_watch w;
+    loop_begin(in, s, stmt, &w);
+    while (ok && go_on && loop_goes_on(in, &w)) {
         struct value condition;
+        enum truth truth = TRUTH_NO;
         int n_roots = in->roots.n;
-        if (!eval_expr(in, s, stmt->kids[0], &condition) ||
-            !eval_truth(in, condition, stmt->kids[0]->span, &truth))
-            return false;
+        ok = eval_expr(in, s, stmt->kids[0], &condition) &&
+             eval_condition(in, condition, stmt->kids[0]->span, &truth);
         in->roots.n = n_roots;
-        if (!truth)
-            return true;
-        if (!loop_round(in, s, stmt->kids[1], &go_on))
-            return false;
+        if (truth == TRUTH_UNKNOWN)
+            loop_is_open(&w);
+        if (!ok || truth != TRUTH_YES)
+            break;
+        ok = loop_round(in, s, stmt->kids[1], &go_on);
     }
-    return true;
+    return loop_end(in, &w, ok);
 }
 
 static bool eval_return(struct interp *in, struct scope *s, const struct ast *stmt) {
@@ -252,6 +275,8 @@ static bool eval_return(struct interp *in, struct scope *s, const struct ast *st
 
 bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
     *out = V_NONE;
+    if (!dry_may_go_on(in))
+        return false;
     switch (stmt->kind) {
     case AST_ASSIGN:
         return eval_assign(in, s, stmt, out);

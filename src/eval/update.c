@@ -19,8 +19,8 @@ static struct variable *updated_variable(struct interp *in, struct scope *s,
     }
     if (v->kind == VALUE_TENSOR && v->node->op->id == OP_variable)
         return v->node->variable;
-    if (v->kind == VALUE_POISON) {
-        in->flow = FLOW_ERROR;
+    if (is_missing(*v)) {
+        fail_silently(in);
         return NULL;
     }
     char text[128];

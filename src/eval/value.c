@@ -138,6 +138,30 @@ struct value *scope_find(struct scope *s, const char *name) {
     return NULL;
 }
 
+struct scope_state scope_save(const struct scope *s) {
+    struct scope_state state = {.n = s->n, .cap = s->cap};
+    if (!s->cap)
+        return state;
+    state.name = or_die(malloc((size_t)s->cap * sizeof *s->name));
+    state.at = or_die(malloc((size_t)s->cap * sizeof *s->at));
+    memcpy(state.name, s->name, (size_t)s->cap * sizeof *s->name);
+    memcpy(state.at, s->at, (size_t)s->cap * sizeof *s->at);
+    return state;
+}
+
+void scope_restore(struct scope *s, struct scope_state *state) {
+    free(s->name);
+    free(s->at);
+    s->n = state->n, s->cap = state->cap, s->name = state->name, s->at = state->at;
+    *state = (struct scope_state){0};
+}
+
+void scope_state_free(struct scope_state *state) {
+    free(state->name);
+    free(state->at);
+    *state = (struct scope_state){0};
+}
+
 void value_mark(struct heap *h, struct graph *g, struct value v) {
     if (v.kind == VALUE_TENSOR)
         graph_mark(g, v.node);
@@ -275,6 +299,7 @@ const char *value_kind_words(enum value_kind kind) {
     static const char *const words[] = {
         [VALUE_NONE] = "none",
         [VALUE_POISON] = "nothing",
+        [VALUE_UNKNOWN] = "something",
         [VALUE_BOOL] = "a bool",
         [VALUE_INT] = "a whole number",
         [VALUE_FLOAT] = "a number",

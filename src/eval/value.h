@@ -14,6 +14,7 @@
 enum value_kind {
     VALUE_NONE,
     VALUE_POISON, /* what a broken statement should have defined: using it fails without a word */
+    VALUE_UNKNOWN, /* of a dry run: a value of the host that only a run can know (dry.c) */
     VALUE_BOOL,
     VALUE_INT,
     VALUE_FLOAT,
@@ -182,6 +183,7 @@ struct heap {
 
 #define V_NONE         ((struct value){.kind = VALUE_NONE})
 #define V_POISON       ((struct value){.kind = VALUE_POISON})
+#define V_UNKNOWN      ((struct value){.kind = VALUE_UNKNOWN})
 #define V_BOOL(x)      ((struct value){.kind = VALUE_BOOL, .b = (x)})
 #define V_INT(x)       ((struct value){.kind = VALUE_INT, .i = (x)})
 #define V_FLOAT(x)     ((struct value){.kind = VALUE_FLOAT, .f = (x)})
@@ -203,6 +205,15 @@ struct scope *scope_new(struct heap *h, struct scope *parent);
 void scope_set(struct heap *h, struct scope *s, const char *name, struct value v);
 struct value *scope_find_own(struct scope *s, const char *name);
 struct value *scope_find(struct scope *s, const char *name); /* here or in a parent */
+/* What a scope holds, to come back to: a copy of its own names. The values are not rooted. */
+struct scope_state {
+    int n, cap;
+    const char **name;
+    struct value *at;
+};
+struct scope_state scope_save(const struct scope *s);
+void scope_restore(struct scope *s, struct scope_state *state); /* takes the copy over */
+void scope_state_free(struct scope_state *state);
 
 /* Marking: each root with value_mark or object_mark, then heap_mark_insides once. Nodes are marked
  * in the graph. */

@@ -91,7 +91,9 @@ static bool attr_same(const struct attr *a, const struct attr *b) {
  * storage. */
 enum { SMALL_CONSTANT_BYTES = 256 };
 
-static bool small(const struct tensor *t) { return tensor_bytes(t) <= SMALL_CONSTANT_BYTES; }
+static bool small(const struct tensor *t) {
+    return tensor_bytes(t) <= SMALL_CONSTANT_BYTES && !t->phantom;
+}
 
 static uint64_t hash_node(const struct node *n) {
     uint64_t h = mix((uint64_t)n->op->id, (uint64_t)n->dtype);

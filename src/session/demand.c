@@ -39,7 +39,7 @@ static void run_passes_but_fusion(struct program *p) {
             opt_passes[i].run(p);
 }
 
-static struct demand demand_of(const struct request *r, struct arena *arena) {
+struct demand demand_of(const struct request *r, struct arena *arena) {
     struct demand d = {
         .n_roots = r->n_fetch + r->n_effects,
         .n_fetch = r->n_fetch,

@@ -14,6 +14,8 @@ void demand_gradients(void *context, struct node *loss, struct node **wrt, int n
 const struct node *demand_gradient_cut(void *context, struct node *loss, struct node *wrt);
 void demand_forget_node(void *context, struct node *n);
 
+/* What opt_instantiate takes; arrays in the arena. */
+struct demand demand_of(const struct request *r, struct arena *arena);
 /* The program and plan of a demand. each_op_alone: without the pass that groups elementwise ops, so
  * that a fault can be told to one op. NULL: reported. */
 struct compiled *demand_compile(struct session *s, const struct request *r, bool each_op_alone);
@@ -29,6 +31,8 @@ struct variable_list {
 };
 /* The variables that a demand reads or writes, in the arena. */
 struct variable_list initial_find(struct session *s, const struct request *r, struct arena *arena);
+/* The demand of a variable's first value. */
+struct request initial_request(struct session *s, struct variable *v, struct tensor **result);
 /* Draws the first value of each that has none, after those that it is made from. false: reported or
  * interrupted. */
 bool initial_draw(struct session *s, struct variable_list wanted);

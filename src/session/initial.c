@@ -57,7 +57,7 @@ static void store(struct variable *v, struct tensor *drawn) {
     v->initialised = true;
 }
 
-static struct request request_of(struct session *s, struct variable *v, struct tensor **result) {
+struct request initial_request(struct session *s, struct variable *v, struct tensor **result) {
     return (struct request){
         .kind = REQUEST_INITIAL,
         .fetch = &v->initial,
@@ -71,7 +71,7 @@ static struct request request_of(struct session *s, struct variable *v, struct t
 
 static bool draw(struct session *s, struct variable *v) {
     struct tensor *drawn = NULL;
-    struct request r = request_of(s, v, &drawn);
+    struct request r = initial_request(s, v, &drawn);
     if (!demand_run(s, &r))
         return false;
     store(v, drawn);
@@ -96,7 +96,7 @@ static bool draw_after_needs(struct session *s, struct variable *wanted, struct 
     array_push(scratch, &stack, wanted);
     while (stack.n) {
         struct variable *v = stack.at[stack.n - 1];
-        struct request r = request_of(s, v, NULL);
+        struct request r = initial_request(s, v, NULL);
         struct variable *need = first_without_value(initial_find(s, &r, scratch));
         if (!need) {
             if (!draw(s, v))

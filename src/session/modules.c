@@ -128,6 +128,11 @@ bool session_find_unit(void *context, const char *path, struct span at, struct u
 
 bool session_read_unit(void *context, struct span at, struct unit_source *u) {
     struct session *s = context;
+    for (int i = 0; i < s->imported.n; i++)
+        if (u->key && !strcmp(s->imported.at[i].key, u->key)) {
+            u->tree = s->imported.at[i].tree;
+            return true;
+        }
     struct arena scratch = {0};
     struct parse_context c = session_parse_context(s);
     const struct embedded_file *embedded =
@@ -142,6 +147,8 @@ bool session_read_unit(void *context, struct span at, struct unit_source *u) {
         uint32_t source = source_add(&s->sources, u->path, text, (uint32_t)n, u->library);
         ok = parse_source(&c, source, false, &tree) == PARSE_DONE;
         u->tree = tree;
+        if (ok && u->key)
+            array_push(&s->arena, &s->imported, *u);
     }
     arena_free(&scratch);
     return ok;

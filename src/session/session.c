@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "ops/ops.h"
+#include "session/check.h"
 #include "session/demand.h"
 #include "session/embedded.h"
 #include "session/stages.h"
@@ -93,6 +94,12 @@ static bool run_source(struct session *s, uint32_t source, bool library) {
     const char *path = s->sources.at[source].path;
     bool in_program = library && !s->options.stdlib;
     struct unit_source unit = {in_program ? path : session_file_key(s, path), path, tree, library};
+    if (ok && library)
+        array_push(&s->arena, &s->library, unit);
+    if (ok && !library && s->options.check && !check_script(s, &unit))
+        return false;
+    if (!library && s->options.only_check)
+        return ok;
     return ok && (interp_run(s->interp, &unit) || s->dump_ended);
 }
 
@@ -193,27 +200,62 @@ static bool run_folder(struct session *s, const char *folder) {
 
 /* ---- the session */
 
-static void make_interp(struct session *s) {
+static void make_interp(struct session *s, struct session *shared, const struct host *host) {
     const struct session_options *o = &s->options;
+    bool dry = s != shared;
     s->interp = interp_new(&(struct interp_options){
         .arena = &s->arena,
-        .names = &s->names,
-        .sources = &s->sources,
-        .diags = &s->diags,
+        .names = &shared->names,
+        .sources = &shared->sources,
+        .diags = &shared->diags,
         .symbols = &s->symbols,
         .ops = s->ops,
         .graph = &s->graph,
-        .host = {s, demand_run, demand_gradients, demand_gradient_cut, demand_forget_node,
-                 session_find_unit, session_read_unit},
+        .host = *host,
         .out = o->out,
-        .log = o->quiet ? NULL : o->err,
+        .log = o->quiet || dry ? NULL : o->err,
         .quiet_prints = o->dump != NULL,
         .seed = o->seed,
         .seed_fixed = o->seed_fixed,
         .overrides = o->overrides,
         .n_overrides = o->n_overrides,
         .interrupted = o->interrupted,
+        .dry = dry,
+        .n_demands = &s->n_dry_demands,
     });
+}
+
+static void make_graph(struct session *s, struct session *shared) {
+    s->symbols.arena = &s->arena;
+    graph_init(&s->graph, NULL);
+    s->build = (struct build){
+        .graph = &s->graph,
+        .ops = s->ops,
+        .symbols = &s->symbols,
+        .names = &shared->names,
+        .arena = &s->arena,
+        .diags = &shared->diags,
+    };
+}
+
+struct session *session_new_dry(struct session *s, const struct host *host) {
+    struct arena own = {0};
+    struct session *dry = arena_new(&own, struct session);
+    dry->arena = own;
+    dry->options = s->options;
+    dry->options.n_threads = 1;
+    dry->options.dump = NULL;
+    dry->options.err = NULL;
+    dry->checked = s;
+    dry->diags = (struct diags){.arena = &s->arena, .sources = &s->sources};
+    dry->ops = s->ops;
+    make_graph(dry, s);
+    struct host own_host = *host;
+    own_host.context = dry;
+    make_interp(dry, s, &own_host);
+    for (int i = 0; i < s->library.n; i++)
+        interp_run(dry->interp, &s->library.at[i]);
+    return dry;
 }
 
 struct session *session_new(const struct session_options *o) {
@@ -227,18 +269,11 @@ struct session *session_new(const struct session_options *o) {
     s->sources.arena = &s->arena;
     s->diags.arena = &s->arena;
     s->diags.sources = &s->sources;
-    s->symbols.arena = &s->arena;
     s->ops = op_table_new(&s->arena, &s->names, op_rules);
-    graph_init(&s->graph, NULL);
-    s->build = (struct build){
-        .graph = &s->graph,
-        .ops = s->ops,
-        .symbols = &s->symbols,
-        .names = &s->names,
-        .arena = &s->arena,
-        .diags = &s->diags,
-    };
-    make_interp(s);
+    make_graph(s, s);
+    make_interp(s, s,
+                &(struct host){s, demand_run, demand_gradients, demand_gradient_cut,
+                               demand_forget_node, session_find_unit, session_read_unit});
     if (o->stdlib)
         run_folder(s, o->stdlib);
     else
@@ -273,7 +308,8 @@ enum status session_status(const struct session *s) {
         return STATUS_USAGE;
     if (s->diags.unsupported)
         return STATUS_UNSUPPORTED;
-    return s->diags.n_errors ? STATUS_ERROR : STATUS_OK;
+    bool wrong = s->diags.n_errors || s->refused_warnings;
+    return wrong ? STATUS_ERROR : STATUS_OK;
 }
 
 void session_flush(struct session *s) {

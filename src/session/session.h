@@ -37,6 +37,9 @@ struct session_options {
     const char *dump_pass;    /* of `opt`: after this pass only; NULL: after the last */
     struct setting_override *overrides;
     int n_overrides;
+    bool check;     /* walk a unit dry before it is run; if it has errors it is not */
+    bool only_check; /* and is not run either if it has none */
+    bool strict;    /* warnings of the check are as errors */
     FILE *out, *err;                    /* err NULL: diagnostics are only kept */
     volatile sig_atomic_t *interrupted; /* NULL: never */
 };
@@ -59,9 +62,14 @@ struct session {
     bool is_replaying; /* compiling to look, not for the script: nothing is shown */
     bool is_part;      /* of an evaluation in chunks: it is not cut again */
     const struct chunk *chunk; /* the rows being computed, NULL: all at once (chunks.h) */
+    bool refused_warnings; /* --strict, and the check found some */
     bool bad_setting;  /* a name=value that the script does not have: STATUS_USAGE */
     int n_given_back;  /* --dump: results given again since the last new computation */
     bool dump_ended;
+    ARRAY(struct unit_source) library;  /* its files, parsed */
+    ARRAY(struct unit_source) imported; /* the same */
+    struct session *checked;           /* of a dry session: the real one; else NULL */
+    uint64_t n_dry_demands;
     volatile sig_atomic_t never;
 };
 
@@ -69,6 +77,10 @@ struct session {
  * says so. */
 struct session *session_new(const struct session_options *o);
 void session_free(struct session *s);
+
+/* A session for one dry run of a script: shares what of s a script cannot change, and its messages.
+ * The host's context is the new session. */
+struct session *session_new_dry(struct session *s, const struct host *host);
 
 /* A unit from a text (copied) or a file. false: errors were reported, or it was interrupted. */
 bool session_run_text(struct session *s, const char *path, const char *text, size_t n_bytes);

@@ -68,12 +68,34 @@ struct tensor *tensor_new(enum dtype t, int rank, const int64_t *dim) {
     return new;
 }
 
+/* Pages that are only read are all the one page of zeros. */
+static size_t phantom_bytes(const struct tensor *t) {
+    size_t n = tensor_bytes(t);
+    return n ? n : 1;
+}
+
+struct tensor *tensor_new_phantom(enum dtype t, int rank, const int64_t *dim) {
+    int64_t n;
+    struct tensor *new = count_elements(t, rank, dim, &n) ? header_new(t, rank, dim, n) : NULL;
+    if (!new)
+        return NULL;
+    new->phantom = true;
+    new->data = mmap(NULL, phantom_bytes(new), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (new->data == MAP_FAILED) {
+        free(new);
+        return NULL;
+    }
+    return new;
+}
+
 static struct tensor *view_new(struct tensor *t, int rank, const int64_t *dim, int64_t n_elements,
                                int64_t first_element) {
     struct tensor *view = header_new(t->dtype, rank, dim, n_elements);
     if (!view)
         return NULL;
     view->base = tensor_ref(t->base ? t->base : t);
+    view->phantom = t->phantom;
     view->data = (char *)t->data + (size_t)first_element * dtype_bytes(t->dtype);
     return view;
 }
@@ -105,12 +127,16 @@ void tensor_unref(struct tensor *t) {
     assert(t->refs == 0);
     if (t->base)
         tensor_unref(t->base);
+    else if (t->phantom)
+        munmap(t->data, phantom_bytes(t));
     else
         free(t->data);
     free(t);
 }
 
 struct tensor *tensor_copy(const struct tensor *t) {
+    if (t->phantom)
+        return tensor_new_phantom(t->dtype, t->rank, t->dim);
     struct tensor *copy = tensor_new(t->dtype, t->rank, t->dim);
     if (copy)
         memcpy(copy->data, t->data, tensor_bytes(t));
@@ -165,6 +191,8 @@ static inline uint8_t to_BOOL_i(int64_t v) { return v != 0; }
 struct tensor *tensor_cast(const struct tensor *t, enum dtype to) {
     if (t->dtype == to)
         return tensor_copy(t);
+    if (t->phantom)
+        return tensor_new_phantom(to, t->rank, t->dim);
     struct tensor *cast = tensor_new(to, t->rank, t->dim);
     if (!cast)
         return NULL;

@@ -35,7 +35,7 @@ expect 1 "$nnrun" zeros && err_has 'zero byte at offset 0'
 expect 1 "$nnrun" -e 'print(' && err_has '<-e>:1:'
 expect 1 "$nnrun" -e 'print(nowhere)' && err_has '<-e>:1:7: error:' '`nowhere`'
 printf 'print(1)\nprint(nowhere)\nprint(2)\n' > half.nn
-expect 1 "$nnrun" half.nn && out 1 && err_has 'half.nn:2:7: error:'
+expect 1 "$nnrun" half.nn && out '' && err_has 'half.nn:2:7: error:'
 input=half.nn
 expect 1 "$nnrun" && err_has '<stdin>:2:7: error:'
 input=/dev/null
