@@ -25,6 +25,8 @@ static bool settle_dtypes(struct shape_call *c) {
             shape_refuse(c, E_DTYPE, "%s: `%s` must be %s, but is %s", c->spelling, in->name,
                          dtype_name((enum dtype)in->type), dtype_name(c->in_dtype[i]));
             shape_mark(c, i, -1);
+            if (in->type == DTYPE_BOOL)
+                shape_help(c, "compare it with something: x != 0");
             return false;
         }
         if (in->type == TYPE_SHARED_FLOAT && !dtype_is_float(c->in_dtype[i])) {

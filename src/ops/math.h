@@ -75,8 +75,8 @@ static inline float km_exp_f32(float x) {
     return y * low * high;
 }
 
-/* e^r - 1 for the same r, times 2^n, plus 2^n - 1. 2^n is halved until the end, since 2^128 is not a
- * float. */
+/* e^r - 1 for the same r, times 2^n, plus 2^n - 1. 2^n is halved until the end, since 2^128 is
+ * not a float. */
 static inline float km_expm1_f32(float x) {
     float t = x < -18.0f ? -18.0f : x;
     t = t > 89.0f ? 89.0f : t;
@@ -353,6 +353,7 @@ KM_FLOAT_ORDER(double, f64)
 KM_INTEGER_ORDER(int32_t, i32)
 KM_INTEGER_ORDER(int64_t, i64)
 KM_INTEGER_ORDER(uint8_t, u8)
+KM_INTEGER_ORDER(uint8_t, b8)
 #undef KM_INTEGER_ORDER
 
 #endif

@@ -1,14 +1,15 @@
-/* Sum, mean, max and min over any set of axes: rules, gradients and kernels.
+/* Sum, mean, product, max, min, any and all over any set of axes: rules, gradients and kernels.
  *
  * Method: neighbouring axes that are both kept or both reduced are merged, so that the innermost
  * axis is either a contiguous run to be reduced or a row of results to be reduced into. Where
  * results are few, the reduced items are cut into pieces by the sizes alone; their partial
  * results are joined in order in a second phase, so the bits do not depend on threads. Sums of
  * floats are kept in double between blocks of at most SUM_BLOCK elements or ROW_BLOCK rows:
- * their error does not grow with the number of elements. Sums of bool and uint8 are int; means
- * of whole numbers are float.
+ * their error does not grow with the number of elements. Products of floats are kept in double,
+ * so that only the whole product over- or underflows. Sums and products of bool and uint8 are int;
+ * means of whole numbers are float.
  *
- * Not for: argmax (reduce_argmax.c), softmax (norm.c). */
+ * Not for: argmax, argmin (reduce_argmax.c), softmax (norm.c). */
 #include <math.h>
 #include <string.h>
 
@@ -32,11 +33,16 @@ static bool reduce_shape(struct shape_call *c) {
     return true;
 }
 
-bool sum_shape(struct shape_call *c) {
+static bool total_shape(struct shape_call *c) {
     enum dtype t = c->in_dtype[0];
     c->out_dtype = t == DTYPE_BOOL || t == DTYPE_U8 ? DTYPE_I32 : t;
     return reduce_shape(c);
 }
+
+bool sum_shape(struct shape_call *c) { return total_shape(c); }
+bool prod_shape(struct shape_call *c) { return total_shape(c); }
+bool any_shape(struct shape_call *c) { return reduce_shape(c); }
+bool all_shape(struct shape_call *c) { return reduce_shape(c); }
 
 bool mean_shape(struct shape_call *c) {
     c->out_dtype = dtype_is_float(c->in_dtype[0]) ? c->in_dtype[0] : DTYPE_F32;
@@ -101,6 +107,35 @@ void mean_gradient(struct gradient_call *c) {
         c->dx[0] = build_broadcast(c->b, share, &c->node->in[0]->shape);
 }
 
+static uint32_t axes_mask(const struct node *n) {
+    uint32_t axes = 0;
+    for (int i = 0; i < n->attr[0].ints.n; i++)
+        axes |= 1u << n->attr[0].ints.v[i];
+    return axes;
+}
+
+/* dx = dy * (the product of the other elements). That is the product without zeros, over x, where
+ * no other element is 0, and 0 where one is; so a single 0 gets the product of all others. */
+void prod_gradient(struct gradient_call *c) {
+    struct build *b = c->b;
+    struct node *x = c->node->in[0];
+    struct attr attr[2] = {c->node->attr[0], {.kind = ATTR_BOOL, .i = true}};
+    if (!c->need[0])
+        return;
+    struct node *zero = build_scalar(b, x->dtype, 0), *one = build_scalar(b, x->dtype, 1);
+    struct node *is_zero = build_2(b, OP_equal, x, zero);
+    struct node *safe = is_zero ? build_3(b, OP_where, is_zero, one, x) : NULL;
+    struct node *product = safe ? build_op(b, OP_prod, &safe, 1, attr, NULL, NULL) : NULL;
+    struct node *zeros = is_zero ? build_cast(b, is_zero, x->dtype) : NULL;
+    struct node *n_zeros = zeros ? build_sum(b, zeros, axes_mask(c->node), true) : NULL;
+    struct node *alone = n_zeros ? build_2(b, OP_equal, n_zeros, zeros) : NULL;
+    struct node *others = product ? build_2(b, OP_div, product, safe) : NULL;
+    struct node *dy = keep_axes(c, c->dy),
+                *dx = dy && others ? build_2(b, OP_mul, dy, others) : NULL;
+    if (alone && dx)
+        c->dx[0] = build_3(b, OP_where, alone, dx, zero);
+}
+
 /* Equal extremes share: dx = dy * [x == r] / (how many are equal). */
 static void extreme_gradient(struct gradient_call *c) {
     struct build *b = c->b;
@@ -110,10 +145,7 @@ static void extreme_gradient(struct gradient_call *c) {
     struct node *r = keep_axes(c, c->node), *dy = keep_axes(c, c->dy);
     struct node *equal = r ? build_2(b, OP_equal, x, r) : NULL;
     struct node *mask = equal ? build_cast(b, equal, x->dtype) : NULL;
-    uint32_t axes = 0;
-    for (int i = 0; i < c->node->attr[0].ints.n; i++)
-        axes |= 1u << c->node->attr[0].ints.v[i];
-    struct node *n_equal = mask ? build_sum(b, mask, axes, true) : NULL;
+    struct node *n_equal = mask ? build_sum(b, mask, axes_mask(c->node), true) : NULL;
     struct node *share = n_equal && dy ? build_2(b, OP_div, dy, n_equal) : NULL;
     if (share)
         c->dx[0] = build_2(b, OP_mul, mask, share);
@@ -142,7 +174,7 @@ struct reducer {
     void (*join)(const void *part, int64_t n, void *acc);
     void (*store)(const void *acc, int64_t n, double count, void *out);
 };
-enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN };
+enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };
 
 static void sum_init_f64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(double)); }
 static void sum_init_i64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(int64_t)); }
@@ -164,6 +196,7 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define T        float
 #define TAG      f32
 #define SUM_T    double
+#define PROD_T   double
 #define SUM_TAG  f64
 #define OUT      float
 #define MEAN_OUT float
@@ -175,6 +208,7 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define T        double
 #define TAG      f64
 #define SUM_T    double
+#define PROD_T   double
 #define SUM_TAG  f64
 #define OUT      double
 #define MEAN_OUT double
@@ -186,6 +220,7 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define T        int32_t
 #define TAG      i32
 #define SUM_T    int64_t
+#define PROD_T   uint64_t
 #define SUM_TAG  i64
 #define OUT      int32_t
 #define MEAN_OUT float
@@ -197,6 +232,7 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define T        int64_t
 #define TAG      i64
 #define SUM_T    int64_t
+#define PROD_T   uint64_t
 #define SUM_TAG  i64
 #define OUT      int64_t
 #define MEAN_OUT float
@@ -208,6 +244,7 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define T        uint8_t
 #define TAG      u8
 #define SUM_T    int64_t
+#define PROD_T   uint64_t
 #define SUM_TAG  i64
 #define OUT      int32_t
 #define MEAN_OUT float
@@ -216,9 +253,21 @@ static void sum_join_i64(const void *from, int64_t n, void *to) {
 #define HIGHEST  UINT8_MAX
 #include "ops/reduce_loops.h"
 
+#define T        uint8_t
+#define TAG      b8
+#define SUM_T    int64_t
+#define PROD_T   uint64_t
+#define SUM_TAG  i64
+#define OUT      int32_t
+#define MEAN_OUT float
+#define FLOATS   0
+#define LOWEST   0
+#define HIGHEST  1
+#include "ops/reduce_loops.h"
+
 static const struct reducer *const reducers_of[N_DTYPES] = {
     [DTYPE_F32] = reducers_f32, [DTYPE_F64] = reducers_f64, [DTYPE_I32] = reducers_i32,
-    [DTYPE_I64] = reducers_i64, [DTYPE_U8] = reducers_u8,   [DTYPE_BOOL] = reducers_u8,
+    [DTYPE_I64] = reducers_i64, [DTYPE_U8] = reducers_u8,   [DTYPE_BOOL] = reducers_b8,
 };
 
 /* Axes with their sizes and strides (in elements of the input), outermost first. */
@@ -441,9 +490,15 @@ static void prepare_max(struct kernel_call *c, struct kernel_work *w, struct are
 static void prepare_min(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     prepare(c, w, a, REDUCE_MIN);
 }
+static void prepare_prod(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    prepare(c, w, a, REDUCE_PROD);
+}
 const struct kernel KERNEL(sum_kernel) = {prepare_sum, run};
 const struct kernel KERNEL(mean_kernel) = {prepare_mean, run};
 const struct kernel KERNEL(max_kernel) = {prepare_max, run};
 const struct kernel KERNEL(min_kernel) = {prepare_min, run};
+const struct kernel KERNEL(prod_kernel) = {prepare_prod, run};
+const struct kernel KERNEL(any_kernel) = {prepare_max, run};
+const struct kernel KERNEL(all_kernel) = {prepare_min, run};
 
 #endif

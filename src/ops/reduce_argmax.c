@@ -1,10 +1,10 @@
-/* argmax along one axis: the first of equal largest elements; a NaN counts as largest, as in
- * NumPy. */
+/* argmax and argmin along one axis: the first of equal largest or smallest elements; a NaN comes
+ * before all numbers, the first of several, as in NumPy. */
 #include "ops/ops.h"
 
 #ifdef OPS_RULES
 
-bool argmax_shape(struct shape_call *c) {
+static bool choose_shape(struct shape_call *c) {
     if (!axis_normalise(c, 0, &c->attr[0].i))
         return false;
     int axis = (int)c->attr[0].i;
@@ -23,6 +23,9 @@ bool argmax_shape(struct shape_call *c) {
     return true;
 }
 
+bool argmax_shape(struct shape_call *c) { return choose_shape(c); }
+bool argmin_shape(struct shape_call *c) { return choose_shape(c); }
+
 #endif
 
 #ifdef OPS_KERNELS
@@ -30,12 +33,13 @@ bool argmax_shape(struct shape_call *c) {
 enum { WIDTH = 128, UNIT_ELEMENTS = 16384 };
 
 /* x is [outer, n, inner]. A unit is `rows` outer indices, or WIDTH columns of one. */
-struct argmax {
+struct choice {
     int64_t outer, n, inner, rows, columns;
 };
 
-static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    struct argmax *g = arena_new(a, struct argmax);
+static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *a,
+                    const char *name) {
+    struct choice *g = arena_new(a, struct choice);
     const struct kernel_arg *x = &c->in[0];
     int axis = (int)c->attr[0].i;
     g->outer = arg_span(x, 0, axis);
@@ -44,18 +48,18 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
     g->rows = g->inner == 1 ? max_i64(1, UNIT_ELEMENTS / max_i64(g->n, 1)) : 1;
     g->columns = ceil_div(g->inner, WIDTH);
     c->geometry = g;
-    work_set(w, "argmax", ceil_div(g->outer, g->rows) * g->columns,
+    work_set(w, name, ceil_div(g->outer, g->rows) * g->columns,
              (double)arg_count(x) * (double)dtype_bytes(x->dtype));
 }
 
-/* `beats`: x comes before the best so far; written without branches, so that loops over columns
- * vectorise. */
-#define ARGMAX(T, tag, is_nan)                                                                     \
+/* op: > or <. `beats`: x comes before the best so far; written without branches, so that loops over
+ * columns vectorise. */
+#define CHOOSE(T, tag, op, is_nan)                                                                 \
     static int32_t row_##tag(const T *x, int64_t n) {                                              \
         T best = x[0];                                                                             \
         int32_t at = 0;                                                                            \
         for (int64_t i = 1; i < n; i++)                                                            \
-            if ((x[i] > best) | (is_nan(x[i]) & !is_nan(best)))                                    \
+            if ((x[i] op best) | (is_nan(x[i]) & !is_nan(best)))                                   \
                 best = x[i], at = (int32_t)i;                                                      \
         return at;                                                                                 \
     }                                                                                              \
@@ -67,12 +71,12 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
         for (int64_t i = 1; i < n; i++)                                                            \
             for (int64_t j = 0; j < width; j++) {                                                  \
                 T v = x[i * stride + j];                                                           \
-                int beats = (v > best[j]) | (is_nan(v) & !is_nan(best[j]));                        \
+                int beats = (v op best[j]) | (is_nan(v) & !is_nan(best[j]));                       \
                 best[j] = beats ? v : best[j];                                                     \
                 out[j] = beats ? (int32_t)i : out[j];                                              \
             }                                                                                      \
     }                                                                                              \
-    static void unit_##tag(const struct argmax *g, const void *from, int32_t *out, int64_t u) {    \
+    static void unit_##tag(const struct choice *g, const void *from, int32_t *out, int64_t u) {    \
         const T *x = from;                                                                         \
         int64_t row = u / g->columns * g->rows, column = u % g->columns * WIDTH;                   \
         int64_t last = min_i64(g->outer, row + g->rows);                                           \
@@ -85,25 +89,49 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
     }
 #define FLOAT_NAN(v) ((v) != (v))
 #define NEVER_NAN(v) 0
-ARGMAX(float, f32, FLOAT_NAN)
-ARGMAX(double, f64, FLOAT_NAN)
-ARGMAX(int32_t, i32, NEVER_NAN)
-ARGMAX(int64_t, i64, NEVER_NAN)
-ARGMAX(uint8_t, u8, NEVER_NAN)
-#undef ARGMAX
+CHOOSE(float, max_f32, >, FLOAT_NAN)
+CHOOSE(double, max_f64, >, FLOAT_NAN)
+CHOOSE(int32_t, max_i32, >, NEVER_NAN)
+CHOOSE(int64_t, max_i64, >, NEVER_NAN)
+CHOOSE(uint8_t, max_u8, >, NEVER_NAN)
+CHOOSE(float, min_f32, <, FLOAT_NAN)
+CHOOSE(double, min_f64, <, FLOAT_NAN)
+CHOOSE(int32_t, min_i32, <, NEVER_NAN)
+CHOOSE(int64_t, min_i64, <, NEVER_NAN)
+CHOOSE(uint8_t, min_u8, <, NEVER_NAN)
+#undef CHOOSE
 
-typedef void unit_function(const struct argmax *g, const void *x, int32_t *out, int64_t u);
-static unit_function *const units[N_DTYPES] = {
-    [DTYPE_F32] = unit_f32, [DTYPE_F64] = unit_f64, [DTYPE_I32] = unit_i32,
-    [DTYPE_I64] = unit_i64, [DTYPE_U8] = unit_u8,   [DTYPE_BOOL] = unit_u8,
+typedef void unit_function(const struct choice *g, const void *x, int32_t *out, int64_t u);
+static unit_function *const largest[N_DTYPES] = {
+    [DTYPE_F32] = unit_max_f32, [DTYPE_F64] = unit_max_f64, [DTYPE_I32] = unit_max_i32,
+    [DTYPE_I64] = unit_max_i64, [DTYPE_U8] = unit_max_u8,   [DTYPE_BOOL] = unit_max_u8,
+};
+static unit_function *const smallest[N_DTYPES] = {
+    [DTYPE_F32] = unit_min_f32, [DTYPE_F64] = unit_min_f64, [DTYPE_I32] = unit_min_i32,
+    [DTYPE_I64] = unit_min_i64, [DTYPE_U8] = unit_min_u8,   [DTYPE_BOOL] = unit_min_u8,
 };
 
-static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
+static void run_argmax(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
     (void)phase, (void)scratch;
     for (int64_t u = begin; u < end; u++)
-        units[c->in[0].dtype](c->geometry, c->in[0].data, c->out[0].data, u);
+        largest[c->in[0].dtype](c->geometry, c->in[0].data, c->out[0].data, u);
 }
 
-const struct kernel KERNEL(argmax_kernel) = {prepare, run};
+static void run_argmin(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                       void *scratch) {
+    (void)phase, (void)scratch;
+    for (int64_t u = begin; u < end; u++)
+        smallest[c->in[0].dtype](c->geometry, c->in[0].data, c->out[0].data, u);
+}
+
+static void prepare_argmax(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    prepare(c, w, a, "argmax");
+}
+static void prepare_argmin(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    prepare(c, w, a, "argmin");
+}
+const struct kernel KERNEL(argmax_kernel) = {prepare_argmax, run_argmax};
+const struct kernel KERNEL(argmin_kernel) = {prepare_argmin, run_argmin};
 
 #endif

@@ -1,8 +1,9 @@
 /* The loops of reductions for one element type; included once a type by reduce.c.
  *
  * T the element's C type, TAG as in math.h, SUM_T the type that sums are kept in between blocks
- * (double for floats, int64_t for whole numbers), OUT the type of a sum that is stored, FLOATS 1
- * or 0. Maxima and minima are kept in T.
+ * (double for floats, int64_t for whole numbers), PROD_T the same for products (unsigned, because
+ * they wrap), OUT the type of a sum or product that is stored, FLOATS 1 or 0. Maxima and minima are
+ * kept in T.
  *
  * Three loops an op, all of which add to what stands in acc:
  *   runs   acc[j] with the n contiguous elements at x + j * stride, for j = 0..n_runs-1
@@ -104,6 +105,46 @@ static void NAME(mean_store)(const void *from, int64_t n, double count, void *to
         out[i] = (MEAN_OUT)((double)acc[i] / count);
 }
 
+static void NAME(prod_init)(void *to, int64_t n) {
+    PROD_T *acc = to;
+    for (int64_t i = 0; i < n; i++)
+        acc[i] = 1;
+}
+
+/* Eight partial products, the same on every instruction set. */
+static void NAME(prod_runs)(const void *from, int64_t n, int64_t n_runs, int64_t stride, void *to) {
+    enum { LANES = 8 };
+    PROD_T *acc = to;
+    for (int64_t j = 0; j < n_runs; j++) {
+        const T *x = (const T *)from + j * stride;
+        PROD_T lane[LANES] = {1, 1, 1, 1, 1, 1, 1, 1};
+        int64_t i = 0;
+        for (; i + LANES <= n; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lane[l] *= (PROD_T)x[i + l];
+        for (; i < n; i++)
+            lane[i % LANES] *= (PROD_T)x[i];
+        for (int l = 0; l < LANES; l++)
+            acc[j] *= lane[l];
+    }
+}
+
+static void NAME(prod_rows)(const void *from, int64_t n_rows, int64_t stride, int64_t width,
+                            void *to) {
+    const T *x = from;
+    PROD_T *acc = to;
+    for (int64_t r = 0; r < n_rows; r++)
+        for (int64_t i = 0; i < width; i++)
+            acc[i] *= (PROD_T)x[r * stride + i];
+}
+
+static void NAME(prod_join)(const void *from, int64_t n, void *to) {
+    const PROD_T *part = from;
+    PROD_T *acc = to;
+    for (int64_t i = 0; i < n; i++)
+        acc[i] *= part[i];
+}
+
 #define EXTREME(op, NOTHING)                                                                       \
     static void NAME(op##_init)(void *to, int64_t n) {                                             \
         T *acc = to;                                                                               \
@@ -155,6 +196,8 @@ static const struct reducer NAME(reducers)[] = {
      OPS_PASTE(sum_join, SUM_TAG), NAME(sum_store)},
     {sizeof(SUM_T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
      OPS_PASTE(sum_join, SUM_TAG), NAME(mean_store)},
+    {sizeof(PROD_T), NAME(prod_init), NAME(prod_runs), NAME(prod_rows), NAME(prod_join),
+     NAME(sum_store)},
     {sizeof(T), NAME(max_init), NAME(max_runs), NAME(max_rows), NAME(max_join),
      NAME(extreme_store)},
     {sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join),
@@ -165,6 +208,7 @@ static const struct reducer NAME(reducers)[] = {
 #undef T
 #undef TAG
 #undef SUM_T
+#undef PROD_T
 #undef SUM_TAG
 #undef OUT
 #undef MEAN_OUT

@@ -1,6 +1,6 @@
 /* 2^q * 2 / pi modulo 4 for q = -24..104, each as the sum of four floats, whose 24 bits follow on
- * each other. For the sine of any float (math.h; the method is Payne & Hanek 1983). Arrays of floats,
- * because lookups of doubles by floats do not vectorise. */
+ * each other. For the sine of any float (math.h; the method is Payne & Hanek 1983). Arrays of
+ * floats, because lookups of doubles by floats do not vectorise. */
 #ifndef NN_OPS_TWO_OVER_PI_H
 #define NN_OPS_TWO_OVER_PI_H
 

@@ -56,13 +56,37 @@ near("pow by its exponent", where(tensor(is_real) > 0, by_exponent, 0), dq_pow)
 END
 }
 
+reductions() {
+    cat "$data/reductions.txt"
+    cat <<'END'
+variable v = reshape(tensor(x), [3, 4, 5])
+variable w = reshape(tensor(p), [3, 4, 5])
+along_1 = reshape(tensor(dy), [3, 5])
+along_02 = tensor(g)
+along_all = tensor(h)[0]
+hold("prod", prod(_, axis=1), w, along_1, y_prod_1, d_prod_1)
+hold("prod over two axes", prod(_, axis=[0, 2]), w, along_02, y_prod_02, d_prod_02)
+hold("var", var(_, axis=1), v, along_1, y_var_1, d_var_1)
+hold("var of a sample", var(_, axis=[0, 2], correction=1), v, along_02, y_var_02, d_var_02)
+hold("var of all", var(_, correction=1), v, along_all, y_var, d_var)
+hold("std of a sample", std(_, axis=1, correction=1), v, along_1, y_std_1, d_std_1)
+hold("std", std(_, axis=[-1, 0]), v, along_02, y_std_02, d_std_02)
+hold("logsumexp", (_ * 8) >> logsumexp(axis=1), v, along_1, y_logsumexp_1, d_logsumexp_1)
+hold("logsumexp over two axes", logsumexp(_, axis=[0, 2]), v, along_02, y_logsumexp_02, d_logsumexp_02)
+near("argmin", cast(argmin(v, axis=1), v.dtype), y_argmin_1)
+near("argmax", cast(argmax(v, axis=1), v.dtype), y_argmax_1)
+near("any", cast(any(v > 1.5, axis=1), v.dtype), y_any_1)
+near("all", cast(all(v > -1.5, axis=1), v.dtype), y_all_1)
+END
+}
+
 check() {
     { cat "$work/begin"; "$1"; echo 'print("ok")'; } > "$work/script.nn"
     "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
     grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
 }
 
-for family in elementwise; do
+for family in elementwise reductions; do
     begin float64 1e-13 > "$work/begin"; check $family float64
     begin float 3e-6 > "$work/begin"; check $family float
 done

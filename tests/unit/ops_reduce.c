@@ -1,4 +1,4 @@
-/* Sum, mean, max, min and argmax over every set of axes, on every instruction set, against plain
+/* Sum, mean, prod, max, min, any, all, argmax and argmin over every set of axes, on every instruction set, against plain
  * loops in double. */
 #include <math.h>
 #include <stdio.h>
@@ -7,12 +7,12 @@
 #include "trykernel.h"
 #include "unit.h"
 
-static const enum op_id ops[] = {OP_sum, OP_mean, OP_max, OP_min};
+static const enum op_id ops[] = {OP_sum, OP_mean, OP_max, OP_min, OP_prod, OP_any, OP_all};
 
 static enum dtype result_type(enum op_id op, enum dtype t) {
     if (op == OP_mean)
         return t == DTYPE_F64 ? t : DTYPE_F32;
-    return op == OP_sum && (t == DTYPE_BOOL || t == DTYPE_U8) ? DTYPE_I32 : t;
+    return (op == OP_sum || op == OP_prod) && (t == DTYPE_BOOL || t == DTYPE_U8) ? DTYPE_I32 : t;
 }
 
 /* The element of the result that element i of x belongs to. */
@@ -32,16 +32,22 @@ static int64_t result_of(const struct kernel_arg *x, uint32_t axes, int64_t i) {
 static void combine(enum op_id op, double *acc, double v) {
     if (op == OP_sum || op == OP_mean)
         *acc += v;
+    else if (op == OP_prod)
+        *acc *= v;
+    else if (op == OP_any || op == OP_all)
+        *acc = op == OP_any ? *acc || v : *acc && v;
     else if (v != v || (*acc == *acc && (op == OP_max ? v > *acc : v < *acc)))
         *acc = v;
+}
+
+static double first_of(enum op_id op) {
+    return op == OP_max ? -INFINITY : op == OP_min ? INFINITY : op == OP_prod || op == OP_all;
 }
 
 static void check(struct trykernel *t, enum op_id op, uint32_t axes, double tolerance) {
     struct kernel_arg *x = &t->in[0], *y = &t->out[0];
     int64_t n = trykernel_count(x), n_out = trykernel_count(y);
-    double *want = calloc((size_t)n_out + 1, sizeof *want), start = op == OP_max   ? -INFINITY
-                                                                    : op == OP_min ? INFINITY
-                                                                                   : 0;
+    double *want = calloc((size_t)n_out + 1, sizeof *want), start = first_of(op);
     for (int64_t i = 0; i < n_out; i++)
         want[i] = start;
     for (int64_t i = 0; i < n; i++)
@@ -60,6 +66,18 @@ static void check(struct trykernel *t, enum op_id op, uint32_t axes, double tole
     free(want);
 }
 
+/* Factors whose products stay near 1. */
+static void fill_factors(struct kernel_arg *x) {
+    bool floats = dtype_is_float(x->dtype), bits = x->dtype == DTYPE_BOOL || x->dtype == DTYPE_U8;
+    for (int64_t i = 0; i < trykernel_count(x); i++) {
+        uint32_t hash = (uint32_t)i * 2654435761u >> 16;
+        double v = i % 20011 == 5 ? 3 : 1;
+        if (floats)
+            v = hash & 1 ? 1.03125 : 1 / 1.03125;
+        trykernel_set(x, i, hash & 2 && !bits ? -v : v);
+    }
+}
+
 static void reduce(enum isa isa, enum op_id op, enum dtype type, const int *dim, int rank,
                    uint32_t axes) {
     struct trykernel t = {.isa = isa};
@@ -74,6 +92,8 @@ static void reduce(enum isa isa, enum op_id op, enum dtype type, const int *dim,
             kept[n_kept++] = dim[i];
     }
     trykernel_randomise(trykernel_in(&t, type, d[0], d[1], d[2], d[3], -1), axes + 1, 10);
+    if (op == OP_prod)
+        fill_factors(&t.in[0]);
     trykernel_out(&t, result_type(op, type), kept[0], kept[1], kept[2], kept[3], -1);
     check(&t, op, axes, type == DTYPE_F64 || !dtype_is_float(type) ? 1e-7 : 1e-6);
     trykernel_end(&t);
@@ -86,7 +106,7 @@ static void every_set_of_axes(void) {
             for (int rank = 0; rank <= 4; rank++)
                 for (size_t i = 0; i < 4; i++)
                     for (uint32_t axes = 0; axes < 1u << rank; axes++)
-                        for (int o = 0; o < 4; o++)
+                        for (int o = 0; o < (type == DTYPE_BOOL ? 7 : 5); o++)
                             reduce((enum isa)isa, ops[o], (enum dtype)type, dims[i], rank, axes);
 }
 
@@ -104,17 +124,23 @@ static void large_shapes(void) {
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int type = 0; type < N_DTYPES; type++)
             for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-                for (int o = 0; o < 4; o++)
+                for (int o = 0; o < (type == DTYPE_BOOL ? 7 : 5); o++)
                     reduce((enum isa)isa, ops[o], (enum dtype)type, rows[i].dim, rows[i].rank,
                            rows[i].axes);
 }
 
-static void empty_sums_are_0_and_empty_means_nan(void) {
+static void what_nothing_reduces_to(void) {
     for (int isa = 0; isa < trykernel_n_isas(); isa++) {
         reduce((enum isa)isa, OP_sum, DTYPE_F32, (int[]){3, 0}, 2, 2);
         reduce((enum isa)isa, OP_sum, DTYPE_F32, (int[]){0, 3}, 2, 1);
         reduce((enum isa)isa, OP_sum, DTYPE_I32, (int[]){0, 3}, 2, 3);
         reduce((enum isa)isa, OP_sum, DTYPE_F64, (int[]){0, 3}, 2, 2);
+        reduce((enum isa)isa, OP_prod, DTYPE_F32, (int[]){3, 0}, 2, 2);
+        reduce((enum isa)isa, OP_prod, DTYPE_I64, (int[]){0, 3}, 2, 1);
+        for (uint32_t axes = 1; axes < 4; axes++) {
+            reduce((enum isa)isa, OP_any, DTYPE_BOOL, (int[]){3, 0}, 2, axes);
+            reduce((enum isa)isa, OP_all, DTYPE_BOOL, (int[]){3, 0}, 2, axes);
+        }
         struct trykernel t = {.isa = (enum isa)isa};
         t.attr[0] = (struct attr){.kind = ATTR_AXES, .ints = {.n = 1}};
         trykernel_in(&t, DTYPE_F32, 0, 3, -1);
@@ -156,31 +182,33 @@ static void sums_of_floats_stay_near_exact(void) {
         }
 }
 
-static void argmax_takes_the_first(void) {
+static void the_first_of_equals(void) {
     static const struct {
         int outer, n, inner;
     } rows[] = {{1, 1, 1},    {100, 10, 1}, {3, 1000, 1}, {5, 7, 3},
                 {2, 33, 200}, {0, 4, 2},    {1, 5, 129}};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
-        for (int type = 0; type < N_DTYPES; type++)
+        for (int type = 0; type < 2 * N_DTYPES; type++)
             for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+                enum op_id op = type < N_DTYPES ? OP_argmax : OP_argmin;
+                enum dtype t_in = (enum dtype)(type % N_DTYPES);
                 int outer = rows[r].outer, n = rows[r].n, inner = rows[r].inner;
                 struct trykernel t = {.isa = (enum isa)isa};
                 t.attr[0] = (struct attr){.kind = ATTR_AXIS, .i = 1};
-                trykernel_in(&t, (enum dtype)type, outer, n, inner, -1);
+                trykernel_in(&t, t_in, outer, n, inner, -1);
                 /* a few distinct values, so that there are ties */
                 trykernel_randomise(&t.in[0], r, 0.1);
-                if (dtype_is_float((enum dtype)type) && n == 33)
+                if (dtype_is_float(t_in) && n == 33)
                     trykernel_set(&t.in[0], 7 * inner, NAN),
                         trykernel_set(&t.in[0], 9 * inner, NAN);
                 trykernel_out(&t, DTYPE_I32, outer, inner, -1);
-                trykernel_run(&t, OP_argmax);
+                trykernel_run(&t, op);
                 for (int64_t i = 0; i < (int64_t)outer * inner; i++) {
                     int64_t base = i / inner * n * inner + i % inner, best = 0;
                     for (int64_t k = 1; k < n; k++) {
                         double v = trykernel_get(&t.in[0], base + k * inner);
                         double b = trykernel_get(&t.in[0], base + best * inner);
-                        if (v > b || (v != v && b == b))
+                        if ((op == OP_argmax ? v > b : v < b) || (v != v && b == b))
                             best = k;
                     }
                     CU_ASSERT(trykernel_get(&t.out[0], i) == (double)best);
@@ -193,8 +221,8 @@ void suite_ops_reduce(void) {
     unit_suite("ops: reduce");
     unit_test("every set of axes up to rank 4", every_set_of_axes);
     unit_test("shapes that are cut into pieces", large_shapes);
-    unit_test("empty sums are 0, empty means NaN", empty_sums_are_0_and_empty_means_nan);
+    unit_test("of nothing: 0, 1, false, true, NaN", what_nothing_reduces_to);
     unit_test("a NaN wins in max and min", nan_wins);
     unit_test("sums of a million floats stay near exact", sums_of_floats_stay_near_exact);
-    unit_test("argmax takes the first of equals, NaN is largest", argmax_takes_the_first);
+    unit_test("argmax and argmin take the first of equals, a NaN before all", the_first_of_equals);
 }

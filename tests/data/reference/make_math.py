@@ -46,5 +46,37 @@ def make_elementwise():
     figures.write()
 
 
+def add_derived(figures, name, function, x, dy):
+    y, dx = derive(function, [x], lambda y: dy)
+    figures.add("y_" + name, y)
+    figures.add("d_" + name, dx)
+
+
+def make_reductions():
+    figures = Figures("reductions", "x[3,4,5] and p[3,4,5], which has zeros -> y_NAME; d_NAME: gradients for "
+                      "dy[3,5] (axis 1), g[4] (axes 0 and 2) or h (all).")
+    x, p = eighths((3, 4, 5), 31), eighths((3, 4, 5), 32).abs() + 0.25
+    p[0, 1, 2] = p[1, 0, 0] = p[1, 2, 0] = p[2, 3, 4] = 0
+    p[:, :, 1] *= -1
+    dy, g, h = eighths((3, 5), 33), eighths((4,), 34), torch.tensor(0.75).double()
+    for name, value in (("x", x), ("p", p), ("dy", dy), ("g", g), ("h", [0.75])):
+        figures.add(name, value)
+    add_derived(figures, "prod_1", lambda x: torch.prod(x, 1), p, dy)
+    add_derived(figures, "prod_02", lambda x: torch.prod(torch.prod(x, 2), 0), p, g)
+    add_derived(figures, "var_1", lambda x: torch.var(x, 1, unbiased=False), x, dy)
+    add_derived(figures, "var_02", lambda x: torch.var(x, (0, 2), unbiased=True), x, g)
+    add_derived(figures, "var", lambda x: torch.var(x, unbiased=True), x, h)
+    add_derived(figures, "std_1", lambda x: torch.std(x, 1, unbiased=True), x, dy)
+    add_derived(figures, "std_02", lambda x: torch.std(x, (0, 2), unbiased=False), x, g)
+    add_derived(figures, "logsumexp_1", lambda x: torch.logsumexp(8 * x, 1), x, dy)
+    add_derived(figures, "logsumexp_02", lambda x: torch.logsumexp(x, (0, 2)), x, g)
+    figures.add("y_argmin_1", torch.argmin(x, 1).double())
+    figures.add("y_argmax_1", torch.argmax(x, 1).double())
+    figures.add("y_any_1", (x > 1.5).any(1).double())
+    figures.add("y_all_1", (x > -1.5).all(1).double())
+    figures.write()
+
+
 if __name__ == "__main__":
     make_elementwise()
+    make_reductions()
