@@ -368,6 +368,17 @@ bool builtin_is_number(struct interp *in, const struct value *self, struct args 
     return true;
 }
 
+bool builtin_is_string(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
+    static const char *const names[] = {"x"};
+    struct arg x;
+    (void)self;
+    if (!take(in, a, "is_string", names, 1, &x))
+        return false;
+    *out = V_BOOL(x.value.kind == VALUE_STRING);
+    return true;
+}
+
 bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     (void)self, (void)out;
     if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)
