@@ -7,13 +7,23 @@
 
 enum { MAX_ERRORS = 20, MAX_OTHERS = 100 };
 
+static bool is_same(const struct diag *a, const struct diag *b, struct span at_a,
+                    struct span at_b) {
+    return a != b && a->code == b->code && a->severity == b->severity &&
+           at_a.source == at_b.source && at_a.offset == at_b.offset && at_a.length == at_b.length &&
+           strcmp(a->message, b->message) == 0;
+}
+
+/* The same was said of the same place. In the library's text it may be another call's mistake. */
 static bool is_repeated(const struct diags *ds, const struct diag *d) {
-    for (int i = 0; i < ds->list.n; i++) {
-        const struct diag *o = ds->list.at[i];
-        if (o != d && o->code == d->code && o->severity == d->severity && o->at.source == d->at.source &&
-            o->at.offset == d->at.offset && strcmp(o->message, d->message) == 0)
+    const struct sources *s = ds->sources;
+    uint32_t source = d->found_at.source;
+    if (d->severity == SEVERITY_ERROR &&
+        (!source || !s || (source < s->n && s->at[source].library)))
+        return false;
+    for (int i = 0; i < ds->list.n; i++)
+        if (is_same(ds->list.at[i], d, ds->list.at[i]->found_at, d->found_at))
             return true;
-    }
     return false;
 }
 
@@ -23,10 +33,13 @@ static struct diag *report(struct diags *ds, enum diag_code code, enum severity 
     struct diag *d = arena_new(ds->arena, struct diag);
     d->code = code;
     d->severity = severity;
-    d->at = at;
+    d->at = d->found_at = at;
     d->message = arena_vprintf(ds->arena, format, args);
     d->owner = ds;
     if (severity == SEVERITY_ERROR) {
+        /* A line that is reached twice (a function that is called again) is wrong once. */
+        if (is_repeated(ds, d))
+            return d;
         ds->n_errors++;
         ds->unsupported = ds->unsupported || code == E_NOT_SUPPORTED;
         if (ds->n_errors > MAX_ERRORS) {
@@ -71,7 +84,10 @@ struct diag *diag_remark(struct diags *ds, struct span at, const char *format, .
 
 void diag_drop_repeated(struct diags *ds) {
     struct diag *last = ds->list.n > ds->n_printed ? ds->list.at[ds->list.n - 1] : NULL;
-    if (!last || !is_repeated(ds, last))
+    bool repeated = false;
+    for (int i = 0; last && i < ds->list.n; i++)
+        repeated = repeated || is_same(ds->list.at[i], last, ds->list.at[i]->at, last->at);
+    if (!repeated)
         return;
     ds->list.n--;
     ds->n_errors -= last->severity == SEVERITY_ERROR;

@@ -44,6 +44,7 @@ struct diag {
     enum diag_code code;
     enum severity severity;
     struct span at; /* file:line:col of the first line */
+    struct span found_at; /* before a trail moved it to the user's frame */
     const char *message;
     ARRAY(struct label) labels; /* underlined; when empty, `at` is underlined */
     ARRAY(struct label) notes;  /* "note: ..." with their own place, or none (source 0) */
