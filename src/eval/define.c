@@ -74,13 +74,21 @@ struct input {
     const char *callee;
     const struct ast *param;
     struct span at;
+    bool result; /* it is the type of a layer's result */
 };
+
+/* "`x`" or "the result". */
+static const char *input_words(const struct input *input, char *buf, size_t n_buf) {
+    snprintf(buf, n_buf, input->result ? "%s" : "`%s`", input->param->text);
+    return buf;
+}
 
 /* The signature's own text: "x: float[batch, n]". */
 static void help_signature(struct interp *in, struct diag *d, const struct input *input) {
     const struct ast *type = input->param->kids[0];
-    diag_help(d, "%s is declared with %s: %.*s", input->callee, input->param->text,
-              (int)type->span.length, source_text(in->o.sources, type->span));
+    diag_help(d, input->result ? "%s is declared with %s %.*s" : "%s is declared with %s: %.*s",
+              input->callee, input->param->text, (int)type->span.length,
+              source_text(in->o.sources, type->span));
 }
 
 static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, const struct node *n,
@@ -105,11 +113,45 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
         return false;
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
         return true;
-    char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    struct diag *d =
-        diag_error(in->o.diags, E_SHAPE, input->at, "axis %d of `%s` must be %s, but is %s", axis,
-                   input->param->text, dim_print(a, sizeof a, in->o.symbols, want),
-                   dim_print(b, sizeof b, in->o.symbols, have));
+    char a[SHAPE_TEXT], b[SHAPE_TEXT], words[80];
+    struct diag *d = diag_error(
+        in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
+        input_words(input, words, sizeof words), dim_print(a, sizeof a, in->o.symbols, want),
+        dim_print(b, sizeof b, in->o.symbols, have));
+    diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
+               shape_print(a, sizeof a, in->o.symbols, &n->shape));
+    if (known && !scope_find_own(s, e->text))
+        note_file_value(in, d, e->text);
+    help_signature(in, d, input);
+    return interp_fail(in, d);
+}
+
+/* `...`: any axes, but the result has those of the inputs, where they all have the same. */
+static bool bind_rest(struct interp *in, struct scope *s, const struct input *input,
+                      const struct node *n, int first, int count) {
+    char a[SHAPE_TEXT], words[80];
+    struct value rest = value_list(&in->heap, count);
+    root_push(in, rest);
+    for (int i = 0; i < count; i++)
+        rest.list->at[i] = dim_value(n->shape.d[first + i]);
+    const char *name = intern(in, "...");
+    const struct value *known = scope_find_own(s, name);
+    bool same = known && known->kind == VALUE_LIST && known->list->n == count;
+    for (int i = 0; same && i < count; i++) {
+        struct dim want, have;
+        same = to_dim(in, known->list->at[i], input->at, &want) &&
+               to_dim(in, rest.list->at[i], input->at, &have) &&
+               dim_compare(in->o.symbols, want, have) != DIM_DIFFER;
+    }
+    if (!input->result) {
+        scope_set(&in->heap, s, name, !known || same ? rest : V_NONE);
+        return true;
+    }
+    if (!known || known->kind != VALUE_LIST || same)
+        return true;
+    struct diag *d = diag_error(in->o.diags, E_SHAPE, input->at,
+                                "the `...` of %s are other axes than those of the input",
+                                input_words(input, words, sizeof words));
     diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
                shape_print(a, sizeof a, in->o.symbols, &n->shape));
     help_signature(in, d, input);
@@ -120,20 +162,23 @@ static bool check_input_dtype(struct interp *in, const struct input *input, enum
                               const struct node *n) {
     if (n->dtype == want || (want == DTYPE_F32 && dtype_is_float(n->dtype)))
         return true;
-    struct diag *d = diag_error(in->o.diags, E_DTYPE, input->at, "`%s` must be %s, but is %s",
-                                input->param->text, dtype_name(want), dtype_name(n->dtype));
+    char words[80];
+    struct diag *d =
+        diag_error(in->o.diags, E_DTYPE, input->at, "%s must be %s, but is %s",
+                   input_words(input, words, sizeof words), dtype_name(want), dtype_name(n->dtype));
     diag_help(d, "convert it: cast(x, %s)", dtype_name(want));
     return interp_fail(in, d);
 }
 
 static bool check_input_rank(struct interp *in, const struct input *input, int fixed, bool open,
                              const struct node *n) {
-    char text[SHAPE_TEXT];
+    char text[SHAPE_TEXT], words[80];
     if (open ? n->shape.rank >= fixed : n->shape.rank == fixed)
         return true;
-    struct diag *d = diag_error(
-        in->o.diags, E_SHAPE, input->at, "`%s` must have %s%d ax%s, but has %d", input->param->text,
-        open ? "at least " : "", fixed, fixed == 1 ? "is" : "es", n->shape.rank);
+    struct diag *d =
+        diag_error(in->o.diags, E_SHAPE, input->at, "%s must have %s%d ax%s, but has %d",
+                   input_words(input, words, sizeof words), open ? "at least " : "", fixed,
+                   fixed == 1 ? "is" : "es", n->shape.rank);
     diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
                n->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &n->shape)
                              : ", a scalar");
@@ -167,8 +212,11 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct inp
     if (!check_input_rank(in, input, type->n_kids - (rest >= 0), rest >= 0, n))
         return false;
     for (int i = 0; i < type->n_kids; i++) {
-        if (i == rest)
+        if (i == rest) {
+            if (!bind_rest(in, s, input, n, i, n->shape.rank - (type->n_kids - 1)))
+                return false;
             continue;
+        }
         int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
         if (!bind_dim(in, s, type->kids[i], n, axis, input))
             return false;
@@ -218,8 +266,9 @@ bool bind_types(struct interp *in, const struct ast *params, struct scope *s, st
         }
         struct span at = argument_span(a, k, param->text);
         bool host = value_is_number(v) || v.kind == VALUE_BOOL;
-        if (host && !type->i ? !bind_host_type(in, param, v, at)
-                             : !bind_input_type(in, s, &(struct input){callee, param, at}, &v))
+        if (host && !type->i
+                ? !bind_host_type(in, param, v, at)
+                : !bind_input_type(in, s, &(struct input){callee, param, at, false}, &v))
             return false;
         scope_set(&in->heap, s, param->text, v);
     }
@@ -236,7 +285,7 @@ static bool check_result(struct interp *in, struct scope *s, const struct defini
                          .n_kids = 2,
                          .kids = (struct ast *[]){(struct ast *)type, NULL},
                          .span = at};
-    return bind_input_type(in, s, &(struct input){d->tree->text, &result, at}, v);
+    return bind_input_type(in, s, &(struct input){d->tree->text, &result, at, true}, v);
 }
 
 bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
@@ -291,7 +340,8 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
     root_push(in, V_OBJECT(VALUE_LIST, s));
     bool ok =
         bind_params(in, inputs, s, a, d->tree->text) && bind_types(in, inputs, s, a, d->tree->text);
-    i->provisional = false; /* its variables are named from here on */
+    if (i->provisional)
+        path_settle(in, i); /* its variables are named from here on */
     struct body b = {.instance = i};
     ok = ok && run_body(in, &b, d, s, i->path, a->call, out);
     if (ok && d->tree->kind == AST_LAYER_DEF)

@@ -166,6 +166,8 @@ const char *module_name(const struct module *m);
 struct module *module_hiding(struct interp *in, const char *name);
 /* Adds a note when a name of the file hides a function of the library. */
 void note_hiding(struct interp *in, struct diag *d, const char *name);
+/* Adds a note where a name in a signature has a value of the file, so that it is not bound. */
+void note_file_value(struct interp *in, struct diag *d, const char *name);
 /* Binds a name where a statement stands; remarks on what that replaces. */
 void bind_name(struct interp *in, struct scope *s, const char *name, struct value v,
                struct span at);
@@ -349,6 +351,8 @@ struct node *build_random(struct interp *in, const struct op *op, struct node **
                           const struct attr *attr, const struct span *at);
 void name_value(struct interp *in, struct value v,
                 const char *path); /* a binding names what was made for it */
+/* The path of an instance is final: the layers among its settings are named below it. */
+void path_settle(struct interp *in, struct instance *i);
 
 /* methods.c */
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out);

@@ -151,6 +151,12 @@ void note_hiding(struct interp *in, struct diag *d, const char *name) {
         diag_note(d, at, "this hides the library's `%s`", name);
 }
 
+void note_file_value(struct interp *in, struct diag *d, const char *name) {
+    struct span at;
+    if (module_declares(in->unit, name, &at))
+        diag_note(d, at, "`%s` has a value of the file here: the signature means that one", name);
+}
+
 /* ---- running a file */
 
 static struct module *find_module(struct interp *in, const char *key) {

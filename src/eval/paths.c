@@ -220,6 +220,62 @@ static const char *sub_path(struct interp *in, const char *path, const char *com
     return intern_text(in->o.names, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 }
 
+/* What a value holds: elements, and a record's names for them. */
+static int parts_of(struct value v, const struct value **at, const char *const **name) {
+    *name = v.kind == VALUE_RECORD ? v.record->name : NULL;
+    *at = v.kind == VALUE_CHAIN    ? v.chain->at
+          : v.kind == VALUE_LIST   ? v.list->at
+          : v.kind == VALUE_RECORD ? v.record->at
+                                   : NULL;
+    return v.kind == VALUE_CHAIN    ? v.chain->n
+           : v.kind == VALUE_LIST   ? v.list->n
+           : v.kind == VALUE_RECORD ? v.record->n
+                                    : 0;
+}
+
+enum { DEEPEST = 16 }; /* of lists in lists */
+
+static bool awaits_name(struct value v, int depth) {
+    const struct value *at;
+    const char *const *name;
+    if (v.kind == VALUE_INSTANCE)
+        return v.instance->provisional;
+    int n = depth < DEEPEST ? parts_of(v, &at, &name) : 0;
+    for (int i = 0; i < n; i++)
+        if (awaits_name(at[i], depth + 1))
+            return true;
+    return false;
+}
+
+/* Layers that a value is or holds; tensors in a list are named by their own bindings. */
+static void name_inside(struct interp *in, struct value v, const char *path, int depth) {
+    const struct value *at;
+    const char *const *name;
+    if (!awaits_name(v, depth))
+        return;
+    if (v.kind == VALUE_INSTANCE) {
+        v.instance->path = path;
+        path_settle(in, v.instance);
+        return;
+    }
+    int n = parts_of(v, &at, &name);
+    for (int i = 0; i < n; i++)
+        if (awaits_name(at[i], depth + 1))
+            name_inside(in, at[i], sub_path(in, path, name ? name[i] : NULL, i), depth + 1);
+}
+
+/* A setting is a binding too: in r = residual(dense(8)) the inner layer is called r/inner. */
+void path_settle(struct interp *in, struct instance *i) {
+    const struct ast *settings = i->definition->tree->kids[0];
+    i->provisional = false;
+    for (int k = 0; k < settings->n_kids; k++) {
+        const char *name = settings->kids[k]->text;
+        const struct value *v = scope_find_own(i->settings, name);
+        if (v && awaits_name(*v, 0))
+            name_inside(in, *v, sub_path(in, i->path, name, 0), 0);
+    }
+}
+
 void name_value(struct interp *in, struct value v, const char *path) {
     switch (v.kind) {
     case VALUE_TENSOR:
@@ -228,29 +284,12 @@ void name_value(struct interp *in, struct value v, const char *path) {
         else if (!v.node->name && v.node->op->trait != OP_LEAF)
             v.node->name = path;
         break;
-    case VALUE_INSTANCE:
-        if (v.instance->provisional)
-            v.instance->path = path, v.instance->provisional = false;
-        break;
     case VALUE_STEP:
         if (v.step->provisional)
             v.step->path = path, v.step->provisional = false;
         break;
-    case VALUE_CHAIN:
-        for (int i = 0; i < v.chain->n; i++)
-            name_value(in, v.chain->at[i], sub_path(in, path, NULL, i));
-        break;
-    case VALUE_LIST: /* instances only: tensors in a list are named by their own bindings */
-        for (int i = 0; i < v.list->n; i++)
-            if (v.list->at[i].kind == VALUE_INSTANCE || v.list->at[i].kind == VALUE_CHAIN)
-                name_value(in, v.list->at[i], sub_path(in, path, NULL, i));
-        break;
-    case VALUE_RECORD:
-        for (int i = 0; i < v.record->n; i++)
-            if (v.record->at[i].kind == VALUE_INSTANCE || v.record->at[i].kind == VALUE_CHAIN)
-                name_value(in, v.record->at[i], sub_path(in, path, v.record->name[i], 0));
-        break;
     default:
+        name_inside(in, v, path, 0);
         break;
     }
 }
