@@ -197,7 +197,7 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
         scope_set(&in->heap, s, stmt->text, *out);
         return true;
     }
-    if (typed && !eval_type(in, s, stmt->kids[0], &t, &shape))
+    if (!anew_check(in, stmt->name_at) || (typed && !eval_type(in, s, stmt->kids[0], &t, &shape)))
         return false;
     path_claim_body(in);
     const char *path = path_claim(in, path_join(in, stmt->text));
@@ -217,6 +217,7 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
     own.on_purpose = 0;
     struct variable *made =
         declare_variable(in, path, stmt->name_at, initial->dtype, &own, initial, trainable);
+    anew_note(in, stmt->name_at, made);
     *out = V_TENSOR(made->node);
     if (in->body && in->body->instance)
         scope_set(&in->heap, in->body->instance->variables, stmt->text, *out);

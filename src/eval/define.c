@@ -340,6 +340,7 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
     root_push(in, V_OBJECT(VALUE_LIST, s));
     bool ok =
         bind_params(in, inputs, s, a, d->tree->text) && bind_types(in, inputs, s, a, d->tree->text);
+    i->applied = true;
     if (i->provisional)
         path_settle(in, i); /* its variables are named from here on */
     struct body b = {.instance = i};

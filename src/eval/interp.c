@@ -223,6 +223,7 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
     in->prefix.n = 0;
     in->body = NULL;
     in->caller = NULL;
+    in->loop = NULL;
     return run_statement(in, in->globals, stmt, last);
 }
 

@@ -10,6 +10,8 @@
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
  *   dry.c      a walk that computes nothing
+ *   anew.c     loops that make their variables anew at each round
+ *   owned.c    whose variables are whose, fields of layers
  *   module.c   files: import, what each shows the others
  *   interp.c   the whole: scopes, collection, running a script
  *
@@ -71,6 +73,24 @@ struct dry {
     bool maybe_returned;
 };
 
+/* A loop of the script under way, and what its lines made in earlier rounds (anew.c). */
+struct loop {
+    struct loop *outer;
+    struct span at;
+    int64_t round;
+    ARRAY(struct loop_site {
+        const struct origin *at;
+        int64_t round; /* the last one that made something here */
+        int n_rounds;
+        int asked_at; /* when to look next whether what was made is still reachable */
+        struct variable *made;
+        struct variable *before; /* of the last round, and of the one before it */
+        uint64_t n_demands;
+        uint64_t n_demands_before;
+    })
+    sites;
+};
+
 struct interp {
     struct interp_options o;
     struct arena arena; /* of the interpreter: origins, paths, variables */
@@ -91,6 +111,8 @@ struct interp {
     const char *stack_limit; /* the C stack may not grow below this address */
     struct body *body;
     struct dry dry;
+    uint64_t n_demands; /* that were run */
+    struct loop *loop;  /* the innermost under way */
     ARRAY(struct value) roots;  /* what expressions under way have made */
     ARRAY(const char *) prefix; /* path context, outermost first */
     ARRAY(struct variable *) variables;
@@ -290,6 +312,16 @@ struct variable *body_find_variable(struct interp *in, const char *name);
 /* Evaluates a definition's body in `s`, with the paths of what it makes below `prefix`. */
 bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
               const char *prefix, struct span call, struct value *out);
+
+/* anew.c */
+void anew_enter(struct interp *in, struct loop *l, const struct ast *stmt);
+bool anew_leave(struct interp *in, bool ok); /* gives ok */
+/* Before the statement at `at` makes a variable (false: reported), and when it has. */
+bool anew_check(struct interp *in, struct span at);
+void anew_note(struct interp *in, struct span at, struct variable *v);
+
+/* owned.c */
+bool layer_field(struct interp *in, struct value v, const struct ast *e, struct value *out);
 
 /* minimize.c */
 bool method_minimize(struct interp *in, const struct value *self, struct args *a,

@@ -86,8 +86,6 @@ static int field_names(struct value v, const char **names, int max) {
             names[n++] = v.record->name[i];
     if (v.kind == VALUE_STEP && n < max)
         names[n++] = "run";
-    if (v.kind == VALUE_INSTANCE && n < max)
-        names[n++] = "minimize";
     if ((v.kind == VALUE_LIST || v.kind == VALUE_STRING) && n < max)
         names[n++] = "length";
     return n;
@@ -100,6 +98,8 @@ bool get_field(struct interp *in, struct value object, const struct ast *e, stru
     }
     if (object.kind == VALUE_MODULE)
         return module_field(in, object.module->module, e, out);
+    if (object.kind == VALUE_INSTANCE || object.kind == VALUE_CHAIN)
+        return layer_field(in, object, e, out);
     if (plain_field(in, object, e->text, out) || builtin_method(in, object, e->text, out)) {
         root_push(in, *out);
         return true;
@@ -230,6 +230,7 @@ static bool run_request(struct interp *in, struct request *r, struct args *a, in
         ok = false, in->flow = FLOW_ERROR; /* nothing is run after an error */
     else if (ok && !in->o.host.run(in->o.host.context, r))
         ok = interp_fail(in, NULL);
+    in->n_demands += ok;
     for (int i = 0; i < f.value.n; i++)
         tensor_unref(f.value.at[i]);
     arena_free(&scratch);
@@ -329,6 +330,9 @@ bool method_run(struct interp *in, const struct value *self, struct args *a, str
     if (!run_request(in, &r, a, 0))
         return false;
     step->n_done++;
+    for (int i = 0; i < step->n_effects; i++)
+        if (step->effects[i]->op->id == OP_assign)
+            step->effects[i]->in[0]->variable->n_steps++;
     return true;
 }
 

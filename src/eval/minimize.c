@@ -12,6 +12,8 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
     if (!in->body || !in->body->step)
         return fail_at(in, E_MISPLACED, stmt->span, "`state` belongs in the body of an optimizer");
     struct variable *target = in->body->target;
+    if (!anew_check(in, stmt->name_at))
+        return false;
     if (!eval_expr(in, s, stmt->kids[0], &v) ||
         !to_node(in, v, stmt->kids[0]->span, (int)target->dtype, &initial))
         return false;
@@ -21,6 +23,7 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
         declare_variable(in, path_claim(in, path_join(in, stmt->text)), stmt->name_at,
                          initial->dtype, &initial->shape, initial, false);
     state->state = true;
+    anew_note(in, stmt->name_at, state);
     scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
     return true;
 }
@@ -40,22 +43,32 @@ static int reachable_variables(struct interp *in, struct arena *scratch, struct 
     return n;
 }
 
+/* Those of the list, or of a record such as variables(), that are trainable. */
 static int given_variables(struct interp *in, struct arena *scratch, const struct named_arg *arg,
                            struct variable ***out) {
-    struct value list = arg->value;
-    if (list.kind != VALUE_LIST)
-        list = (struct value){.kind = VALUE_NONE};
-    *out = arena_array(scratch, struct variable *, list.kind == VALUE_LIST ? list.list->n + 1 : 1);
-    for (int i = 0; list.kind == VALUE_LIST && i < list.list->n; i++) {
-        struct value v = list.list->at[i];
-        if (v.kind != VALUE_TENSOR || v.node->op->id != OP_variable)
-            list.kind = VALUE_NONE;
-        else
-            (*out)[i] = v.node->variable;
+    struct value given = arg->value;
+    const struct value *at = given.kind == VALUE_LIST ? given.list->at : NULL;
+    int n = given.kind == VALUE_LIST ? given.list->n : 0, n_out = 0;
+    if (given.kind == VALUE_RECORD)
+        at = given.record->at, n = given.record->n;
+    bool fits = at != NULL;
+    *out = arena_array(scratch, struct variable *, n + 1);
+    for (int i = 0; fits && i < n; i++) {
+        bool twice = false;
+        fits = at[i].kind == VALUE_TENSOR && at[i].node->op->id == OP_variable;
+        for (int k = 0; fits && k < n_out; k++)
+            twice |= (*out)[k] == at[i].node->variable;
+        if (fits && !twice && at[i].node->variable->trainable)
+            (*out)[n_out++] = at[i].node->variable;
     }
-    if (list.kind == VALUE_LIST)
-        return list.list->n;
-    fail_at(in, E_WRONG_KIND, arg->at, "`variables` must be a list of variables, such as [W, b]");
+    if (fits && (n_out || !n))
+        return n_out;
+    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, arg->at,
+                                fits ? "none of these variables is trainable"
+                                     : "`variables` must be a list of variables, such as [W, b]");
+    if (given.kind == VALUE_INSTANCE || given.kind == VALUE_CHAIN)
+        diag_help(d, "those of a layer are its .variables");
+    interp_fail(in, d);
     return -1;
 }
 

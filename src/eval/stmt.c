@@ -161,6 +161,7 @@ static bool bind_loop(struct interp *in, struct scope *s, const struct ast *targ
 /* One round. *go_on: whether the loop continues. */
 static bool loop_round(struct interp *in, struct scope *s, const struct ast *body, bool *go_on) {
     struct value ignored;
+    in->loop->round++;
     int n_roots = in->roots.n;
     *go_on = true;
     if (interp_polled_stop(in, body->span))
@@ -227,6 +228,7 @@ static struct value sequence_element(struct interp *in, struct value v, int64_t 
 static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt) {
     struct value over;
     struct loop_watch w;
+    struct loop l;
     int64_t n = 0;
     bool go_on = true, ok = true;
     struct span at = stmt->kids[1]->span;
@@ -235,18 +237,21 @@ static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt)
         return false;
     root_push(in, over);
     loop_begin(in, s, stmt, &w);
+    anew_enter(in, &l, stmt);
     if (is_missing(over))
         loop_is_open(&w);
     for (int64_t i = 0; ok && i < n && go_on && loop_goes_on(in, &w); i++)
         ok = bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) &&
              loop_round(in, s, stmt->kids[2], &go_on);
-    return loop_end(in, &w, ok);
+    return anew_leave(in, loop_end(in, &w, ok));
 }
 
 static bool eval_while(struct interp *in, struct scope *s, const struct ast *stmt) {
     bool go_on = true, ok = true;
     struct loop_watch w;
+    struct loop l;
     loop_begin(in, s, stmt, &w);
+    anew_enter(in, &l, stmt);
     while (ok && go_on && loop_goes_on(in, &w)) {
         struct value condition;
         enum truth truth = TRUTH_NO;
@@ -260,7 +265,7 @@ static bool eval_while(struct interp *in, struct scope *s, const struct ast *stm
             break;
         ok = loop_round(in, s, stmt->kids[1], &go_on);
     }
-    return loop_end(in, &w, ok);
+    return anew_leave(in, loop_end(in, &w, ok));
 }
 
 static bool eval_return(struct interp *in, struct scope *s, const struct ast *stmt) {

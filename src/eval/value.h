@@ -140,6 +140,7 @@ struct instance {
     struct scope *settings;
     const char *path;        /* "tower/0": prefix of its variables' paths */
     bool provisional;        /* the path may still become that of the binding */
+    bool applied;            /* its variables are made */
     bool claimed;            /* the path is its own: from the first variable or draw on */
     struct scope *variables; /* name in the body -> variable node */
     /* Instances made in its body, so that later applications find them again: by call site and

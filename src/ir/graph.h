@@ -15,6 +15,7 @@ struct variable {
     struct tensor *value; /* concrete; NULL until a plan needs it; its storage never moves */
     bool initialised, trainable;
     bool state;       /* an optimizer's */
+    uint64_t n_steps; /* training steps that assigned it */
     uint64_t n_draws; /* how often it was drawn: initialize_all_variables() draws anew */
     struct span declared;
     struct node *node; /* the one `variable` node */
