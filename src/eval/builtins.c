@@ -71,10 +71,8 @@ bool builtin_method(struct interp *in, struct value self, const char *name, stru
     return false;
 }
 
-/* Arguments by position or name against a list of names; those not given stay NONE kind with
- * at.source 0. */
-static bool take(struct interp *in, struct args *a, const char *callee, const char *const *names,
-                 int n, struct arg *got) {
+bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
+                  int n, struct arg *got) {
     memset(got, 0, (size_t)n * sizeof *got);
     if (a->n > n)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[n].at,
@@ -179,7 +177,7 @@ bool builtin_range(struct interp *in, const struct value *self, struct args *a, 
     struct arg got[3];
     int64_t first = 0, end, step;
     (void)self;
-    if (!take(in, a, "range", names, 3, got))
+    if (!builtin_take(in, a, "range", names, 3, got))
         return false;
     if (!got[1].at.source)
         got[1] = got[0], got[0].at.source = 0;
@@ -200,7 +198,7 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
     static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!take(in, a, "len", names, 1, &x))
+    if (!builtin_take(in, a, "len", names, 1, &x))
         return false;
     struct value v = x.value;
     switch (v.kind) {
@@ -262,7 +260,7 @@ bool builtin_gradients(struct interp *in, const struct value *self, struct args 
     struct arg got[2];
     struct node *y;
     (void)self;
-    if (!take(in, a, "gradients", names, 2, got))
+    if (!builtin_take(in, a, "gradients", names, 2, got))
         return false;
     if (!got[1].at.source)
         return fail_at(in, E_MISSING_ARGUMENT, a->call,
@@ -316,7 +314,7 @@ bool builtin_seed(struct interp *in, const struct value *self, struct args *a, s
     int64_t n;
     (void)self;
     *out = V_NONE;
-    if (!take(in, a, "seed", names, 1, &got) || !need_int(in, a, &got, "n", 0, 0, true, &n))
+    if (!builtin_take(in, a, "seed", names, 1, &got) || !need_int(in, a, &got, "n", 0, 0, true, &n))
         return false;
     if (!in->o.seed_fixed)
         in->o.seed = (uint64_t)n;
@@ -362,7 +360,7 @@ bool builtin_is_number(struct interp *in, const struct value *self, struct args 
     static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!take(in, a, "is_number", names, 1, &x))
+    if (!builtin_take(in, a, "is_number", names, 1, &x))
         return false;
     *out = V_BOOL(value_is_number(x.value));
     return true;
@@ -373,7 +371,7 @@ bool builtin_is_string(struct interp *in, const struct value *self, struct args 
     static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!take(in, a, "is_string", names, 1, &x))
+    if (!builtin_take(in, a, "is_string", names, 1, &x))
         return false;
     *out = V_BOOL(x.value.kind == VALUE_STRING);
     return true;
@@ -396,7 +394,7 @@ bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
     const char *message;
     (void)self;
     *out = V_NONE;
-    if (!take(in, a, "assert", names, 2, got) ||
+    if (!builtin_take(in, a, "assert", names, 2, got) ||
         !need_string(in, &got[1], "message", NULL, &message))
         return false;
     if (!got[0].at.source)
@@ -446,7 +444,7 @@ bool builtin_load_mnist(struct interp *in, const struct value *self, struct args
     bool one_hot;
     struct dataset_group g = {0};
     (void)self;
-    if (!take(in, a, "load_mnist", names, 4, got) ||
+    if (!builtin_take(in, a, "load_mnist", names, 4, got) ||
         !need_string(in, &got[0], "folder", "MNIST_data", &folder) ||
         !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
         !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
@@ -471,7 +469,7 @@ bool builtin_load_digits(struct interp *in, const struct value *self, struct arg
     bool one_hot;
     struct dataset_group g = {0};
     (void)self;
-    if (!take(in, a, "load_digits", names, 4, got) ||
+    if (!builtin_take(in, a, "load_digits", names, 4, got) ||
         !need_int(in, a, &got[0], "train", 1, 55000, false, &n_train) ||
         !need_int(in, a, &got[1], "test", 1, 10000, false, &n_test) ||
         !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||

@@ -12,6 +12,7 @@
  *   dry.c      a walk that computes nothing
  *   anew.c     loops that make their variables anew at each round
  *   owned.c    whose variables are whose, fields of layers
+ *   axes.c     builtins that take tensors apart and put them together along an axis
  *   module.c   files: import, what each shows the others
  *   interp.c   the whole: scopes, collection, running a script
  *
@@ -359,6 +360,8 @@ struct tensor *list_tensor(struct interp *in, struct value v, struct span at,
 bool call_op(struct interp *in, const struct op *op, struct args *a, struct value *out);
 bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
                      const struct span *at, int n, struct span whole, struct value *out);
+/* An axis of x by number, from the back or by name, as an op's setting `axis`. */
+bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, int64_t *axis);
 bool is_whole(struct value v); /* a whole number of the host, or a list of such */
 /* Appends a node; a refusal is reported. attr: in the signature's order, NULL for all defaults. */
 bool op_append(struct interp *in, const struct op *op, const char *spelling, struct node **inputs,
@@ -395,6 +398,10 @@ bool demand_one(struct interp *in, struct value v, struct span at,
                 struct tensor **out); /* a new reference */
 
 /* builtins.c */
+/* Arguments by position or name against a list of names; those not given stay NONE kind with
+ * at.source 0. */
+bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
+                  int n, struct arg *got);
 void builtins_define(struct interp *in, struct scope *s);
 bool builtin_print(struct interp *in, const struct value *self, struct args *a, struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,

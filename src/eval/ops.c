@@ -23,6 +23,15 @@ static bool named_axis(struct interp *in, struct dim d, struct node *const *inpu
                    text);
 }
 
+bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, int64_t *axis) {
+    if (v.kind == VALUE_DIM)
+        return named_axis(in, v.dim, &x, 1, at, axis);
+    *axis = v.i;
+    return v.kind == VALUE_INT ||
+           fail_at(in, E_WRONG_KIND, at, "`axis` must be an axis, not %s",
+                   value_kind_words(v.kind));
+}
+
 static bool wrong_setting(struct interp *in, const struct op_setting *s, struct value v,
                           struct span at, const char *wants) {
     return fail_at(in, E_WRONG_KIND, at, "`%s` must be %s, not %s", s->name, wants,

@@ -1,4 +1,4 @@
-/* What makes or moves values without computing them: fill, assign, and the check that stops a
+/* What makes or moves values without computing them: fill, iota, assign, and the check that stops a
  * run at a NaN or infinity. */
 #include <math.h>
 #include <string.h>
@@ -10,6 +10,23 @@
 bool fill_shape(struct shape_call *c) {
     c->out = c->attr[1].shape;
     c->out_dtype = c->attr[2].dtype;
+    return true;
+}
+
+bool iota_shape(struct shape_call *c) {
+    c->out = c->attr[0].shape;
+    c->out_dtype = c->attr[1].dtype;
+    if (c->out.rank != 1)
+        return shape_refuse(c, E_SHAPE, "%s: the size is one number, but %d are given", c->spelling,
+                            c->out.rank);
+    if (dim_is_const(c->out.d[0]) && c->out.d[0].k < 0)
+        return shape_refuse(c, E_OUT_OF_RANGE, "%s: a size cannot be %lld", c->spelling,
+                            (long long)c->out.d[0].k);
+    if (c->out_dtype == DTYPE_BOOL || c->out_dtype == DTYPE_U8) {
+        shape_refuse(c, E_DTYPE, "%s: %s cannot count", c->spelling, dtype_name(c->out_dtype));
+        shape_help(c, "count in int, and convert: cast(iota(n), %s)", dtype_name(c->out_dtype));
+        return false;
+    }
     return true;
 }
 
@@ -98,6 +115,36 @@ static void fill_run(const struct kernel_call *c, int phase, int64_t begin, int6
 }
 
 const struct kernel KERNEL(fill_kernel) = {prepare_fill, fill_run};
+
+static void prepare_iota(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    prepare_fill(c, w, a);
+    w->name = "iota";
+}
+
+static void iota_run(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                     void *scratch) {
+    (void)phase, (void)scratch;
+    enum dtype t = c->out[0].dtype;
+    int64_t first = begin * unit_elements(t);
+    int64_t last = min_i64(end * unit_elements(t), arg_count(&c->out[0]));
+#define COUNT(T)                                                                                   \
+    for (int64_t i = first; i < last; i++)                                                         \
+        ((T *)c->out[0].data)[i] = (T)i;                                                           \
+    break
+    switch (t) {
+    case DTYPE_F32:
+        COUNT(float);
+    case DTYPE_F64:
+        COUNT(double);
+    case DTYPE_I32:
+        COUNT(int32_t);
+    default:
+        COUNT(int64_t);
+    }
+#undef COUNT
+}
+
+const struct kernel KERNEL(iota_kernel) = {prepare_iota, iota_run};
 
 static void prepare_assign(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     prepare_fill(c, w, a);

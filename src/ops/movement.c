@@ -66,7 +66,8 @@ static bool refuse_reshape(struct shape_call *c, const struct shape *to, bool op
         shape_refuse(c, E_RESHAPE, "%s: %s has %s elements, but %s has %s", c->spelling,
                      c->in[0].rank ? from : "a scalar", have, to->rank ? wanted : "a scalar", need);
     shape_mark(c, 0, -1);
-    if (shape_count(&c->in[0], &count))
+    bool written = c->spelling == c->op->name; /* else the sizes are not the script's */
+    if (written && shape_count(&c->in[0], &count))
         help_reshape(c, count, to);
     return false;
 }
@@ -128,7 +129,7 @@ bool transpose_shape(struct shape_call *c) {
     struct attr *perm = &c->attr[0];
     uint32_t seen = 0;
     if (perm->kind == ATTR_UNSET) {
-        perm->kind = ATTR_INTS;
+        perm->kind = ATTR_AXES;
         perm->ints.n = in->rank;
         for (int i = 0; i < in->rank; i++)
             perm->ints.v[i] = in->rank - 1 - i;
@@ -160,7 +161,7 @@ bool transpose_shape(struct shape_call *c) {
 
 void transpose_gradient(struct gradient_call *c) {
     const struct attr *perm = &c->node->attr[0];
-    struct attr back = {.kind = ATTR_INTS};
+    struct attr back = {.kind = ATTR_AXES};
     back.ints.n = perm->ints.n;
     for (int i = 0; i < perm->ints.n; i++)
         back.ints.v[perm->ints.v[i]] = i;

@@ -45,7 +45,7 @@ static void transpose_axes(const struct node *n, int64_t *perm) {
     const struct attr *a = &n->attr[0];
     int rank = n->shape.rank;
     for (int i = 0; i < rank; i++)
-        perm[i] = a->kind == ATTR_INTS && a->ints.n == rank ? a->ints.v[i] : rank - 1 - i;
+        perm[i] = a->kind == ATTR_AXES && a->ints.n == rank ? a->ints.v[i] : rank - 1 - i;
 }
 
 static struct node *transpose_transpose(struct program *p, struct node *n) {
@@ -56,7 +56,7 @@ static struct node *transpose_transpose(struct program *p, struct node *n) {
     transpose_axes(x, inner);
     struct attr perm;
     memset(&perm, 0, sizeof perm);
-    perm.kind = ATTR_INTS, perm.ints.n = n->shape.rank;
+    perm.kind = ATTR_AXES, perm.ints.n = n->shape.rank;
     for (int i = 0; i < n->shape.rank; i++) perm.ints.v[i] = inner[outer[i]];
     return build_op(&p->build, OP_transpose, x->in, 1, &perm, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Values and gradients of gather and scatter_add against PyTorch's figures in tests/data/reference, which are statements of
+# Values and gradients of indexing and movement against PyTorch's figures in tests/data/reference, which are statements of
 # the language: figures and program make one script.
 set -eu
 nnrun=${NNRUN:-build/nnrun}
@@ -12,14 +12,13 @@ hold() {
     {
         cat "$data/$1.txt"
         cat <<END
-dtype = $2
-fn table(values, shape) = reshape(dtype(values), shape)
+fn table(values, shape) = reshape($2(values), shape)
 fn near(what, a, values) {
-  worst = max(abs(reshape(a, [-1]) - dtype(values)))
+  worst = max(abs(reshape(a, [-1]) - $2(values)))
   assert(worst < $3, "{what} differs by {worst:g}")
 }
 END
-        cat
+        sed "s/DTYPE/$2/"
         echo 'print("ok")'
     } > "$work/script.nn"
     "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
@@ -45,5 +44,38 @@ for i in range(len(cases)) {
 END
 }
 
+movement() {
+    hold movement "$1" "$2" <<'END'
+functions = {
+  tile: tile(_, [1, 2, 3]), repeat: repeat(_, 3, axis=1), flip: flip(_, [0, -1]), roll: roll(_, -3, axis=2),
+  roll_far: roll(_, 5, axis=1), swap_axes: swap_axes(_, 0, -1), squeeze: fn (x) -> squeeze(x[:, 0:1]),
+  expand_dims: expand_dims(_, -2), split: fn (x) -> split(x, [1, 2], axis=1)[1],
+  split_equal: fn (x) -> split(x, 2, axis=-1)[0], unstack: fn (x) -> unstack(x, axis=1)[2],
+  stack: fn (x) -> stack([x, x * 2, flip(x)], axis=2), slice: slice(_, 3, 0, -2, axis=2), tril: tril(_, k=1),
+  triu: triu(_, k=1), diag_part: fn (x) -> diag_part(x[:, :, 0:3]),
+}
+# the same over sizes that are known when it is run
+placeholder open: DTYPE[rows, columns, depth]
+fn is_fixed(op) {
+  for name in ["slice", "split", "split_equal", "unstack", "squeeze", "diag_part", "roll", "roll_far"] { if op == name { return true } }
+  false
+}
+fn hold(c, x, y, feeds) {
+  near("{c.op}", y.eval(feeds), c.y)
+  near("the gradient of {c.op}", gradients(sum(y * table(c.dy, c.to)), x).eval(feeds), c.dx)
+}
+for i in range(len(cases)) {
+  c = cases[i]
+  x = table(c.x, c.shape)
+  y = functions[c.op](x)
+  for k in range(y.rank) { assert(y.shape[k] == c.to[k], "{c.op}: axis {k} is {y.shape[k]}") }
+  hold(c, x, y, {})
+  if not is_fixed(c.op) { hold(c, open, functions[c.op](open), {open: x.eval()}) }
+}
+END
+}
+
 gather float64 1e-12
+movement float64 1e-12
+movement float 1e-5
 gather float 1e-5

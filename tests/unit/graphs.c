@@ -99,7 +99,7 @@ struct node *lab_reshape(struct lab *l, struct build *b, struct node *x, const c
 struct node *lab_transpose(struct build *b, struct node *x, const char *perm) {
     struct attr attr;
     memset(&attr, 0, sizeof attr);
-    attr.kind = ATTR_INTS;
+    attr.kind = ATTR_AXES;
     for (const char *at = perm; *at; at++) attr.ints.v[attr.ints.n++] = *at - '0';
     return build_op(b, OP_transpose, &x, 1, &attr, NULL, NULL);
 }

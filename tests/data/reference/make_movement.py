@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the figures of gather and scatter_add with PyTorch, as make.py does those of convolution
+"""Writes the figures of indexing and movement with PyTorch, as make.py does those of convolution
 and the rest.
 
     /usr/bin/python3 tests/data/reference/make_movement.py
@@ -62,5 +62,34 @@ def make_gather():
           "scatter_add, dtarget and dupdates for ds.", cases)
 
 
+def make_movement():
+    """Each function of x[2,3,4] under the name that the test gives it."""
+    functions = {
+        "tile": lambda x: x.repeat(1, 2, 3),
+        "repeat": lambda x: x.repeat_interleave(3, 1),
+        "flip": lambda x: x.flip(0, 2),
+        "roll": lambda x: x.roll(-3, 2),
+        "roll_far": lambda x: x.roll(5, 1),
+        "swap_axes": lambda x: x.transpose(0, 2),
+        "squeeze": lambda x: x[:, :1].squeeze(1),
+        "expand_dims": lambda x: x.unsqueeze(-2),
+        "split": lambda x: x.split([1, 2], 1)[1],
+        "split_equal": lambda x: x.chunk(2, 2)[0],
+        "unstack": lambda x: x.unbind(1)[2],
+        "stack": lambda x: torch.stack([x, x * 2, x.flip(0)], 2),
+        "slice": lambda x: x.flip(2)[:, :, 0:3:2],
+        "tril": lambda x: x.tril(1),
+        "triu": lambda x: x.triu(1),
+        "diag_part": lambda x: x[:, :, :3].diagonal(0, 1, 2),
+    }
+    x, cases = eighths((2, 3, 4), 50), []
+    for i, (op, function) in enumerate(functions.items()):
+        dy = eighths(tuple(function(x).shape), 51 + i)
+        y, dx = derive(function, [x], lambda y: dy)
+        cases.append(dict(op=op, x=x, shape=x.shape, to=y.shape, y=y, dy=dy, dx=dx))
+    write("movement", "x -> y = op(x), of shape `to`; dx for dy.", cases)
+
+
 if __name__ == "__main__":
+    make_movement()
     make_gather()
