@@ -7,6 +7,18 @@
 
 enum { MAX_ERRORS = 20, MAX_OTHERS = 100 };
 
+static const struct {
+    const char *name, *summary;
+} codes[] = {
+#define ERROR(id, code, summary) {#code, summary},
+#include "base/errors.def"
+#undef ERROR
+};
+
+const char *diag_code_name(enum diag_code code) { return codes[code].name; }
+
+const char *diag_code_summary(enum diag_code code) { return codes[code].summary; }
+
 static bool is_same(const struct diag *a, const struct diag *b, struct span at_a,
                     struct span at_b) {
     return a != b && a->code == b->code && a->severity == b->severity &&

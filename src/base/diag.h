@@ -11,7 +11,7 @@
  *
  * prints
  *
- *     models/bad.nn:9:10: error: `@` needs equal inner sizes, but 3136 is not 3130
+ *     models/bad.nn:9:10: error: `@` needs equal inner sizes, but 3136 is not 3130 [E019]
  *       9 | h = relu(h2 @ W_fc1 + b_fc1)
  *         |          ^^   ^^^^^ float[3130, 1024]: declared at line 7
  *         |          float[batch, 3136]: from flatten, line 6
@@ -27,7 +27,7 @@
 #include "base/source.h"
 
 enum diag_code {
-#define ERROR(id, summary) E_##id,
+#define ERROR(id, code, summary) E_##id,
 #include "base/errors.def"
 #undef ERROR
     N_DIAG_CODES
@@ -87,6 +87,10 @@ void diag_trail(struct diag *d, const struct origin *origin);
 /* Prints what has not been printed yet, in order of report. */
 void diag_flush(struct diags *ds, FILE *out);
 void diag_print(const struct diags *ds, const struct diag *d, FILE *out);
+
+/* "E019"; "" of E_NONE. And the row's summary. */
+const char *diag_code_name(enum diag_code code);
+const char *diag_code_summary(enum diag_code code);
 
 /* Of `n` names the one nearest to `name` (Damerau-Levenshtein, at most a third of its length), or
  * NULL. */

@@ -383,6 +383,8 @@ void diag_print(const struct diags *ds, const struct diag *d, FILE *out) {
         fputs("nnrun", out);
     fprintf(out, ": %s: ", severities[d->severity]);
     put_words(d->message, out);
+    if (d->code != E_NONE)
+        fprintf(out, " [%s]", diag_code_name(d->code));
     fputc('\n', out);
     if (is_somewhere(s, d->at))
         put_own_excerpts(d, s, out);

@@ -383,7 +383,7 @@ bool builtin_fail(struct interp *in, const struct value *self, struct args *a, s
         return fail_at(in, E_WRONG_KIND, a->call, "fail takes a message");
     if (in->failed || !dry_is_certain(in))
         return fail_silently(in);
-    return fail_at(in, E_VALUE, a->call, "%s", a->at[0].value.string->text);
+    return fail_at(in, E_FAILED, a->call, "%s", a->at[0].value.string->text);
 }
 
 bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
@@ -403,7 +403,7 @@ bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
         return false;
     return truth != TRUTH_NO || !dry_is_certain(in)
                ? true
-               : fail_at(in, E_VALUE, got[0].at, "%s", message ? message : "this does not hold");
+               : fail_at(in, E_FAILED, got[0].at, "%s", message ? message : "this does not hold");
 }
 
 static struct value group_value(struct interp *in, const struct dataset_group *g) {

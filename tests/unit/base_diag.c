@@ -51,7 +51,7 @@ static void the_example_of_the_language_page(void) {
     diag_label(d, find(&p, "W_fc1"), "float[3130, 1024]: declared at line 7");
     diag_help(d, "W_fc2 (line 8) is float[3136, 1024]: did you mean that?");
     UNIT_TEXT(flush(&p),
-              "models/bad.nn:9:10: error: `@` needs equal inner sizes, but 3136 is not 3130\n"
+              "models/bad.nn:9:10: error: `@` needs equal inner sizes, but 3136 is not 3130 [E019]\n"
               "  9 | h = relu(h2 @ W_fc1 + b_fc1)\n"
               "    |          ^^   ^^^^^ float[3130, 1024]: declared at line 7\n"
               "    |          float[batch, 3136]: 3136 = 7*7*64 from flatten, line 6\n"
@@ -71,12 +71,12 @@ static void labels_in_any_order_and_without_words(void) {
     d = diag_error(&p.diags, E_SHAPE, find(&p, "two"), "wordless");
     diag_label(d, find(&p, "one"), "1");
     diag_label(d, find(&p, "two"), "%s", "");
-    UNIT_TEXT(flush(&p), "a.nn:1:1: error: three\n"
+    UNIT_TEXT(flush(&p), "a.nn:1:1: error: three [E022]\n"
                          "  1 | one two three\n"
                          "    | ^^^ ^^^ ^^^^^ 3\n"
                          "    |     2\n"
                          "    | 1\n"
-                         "a.nn:1:5: error: wordless\n"
+                         "a.nn:1:5: error: wordless [E022]\n"
                          "  1 | one two three\n"
                          "    | ^^^ ^^^\n"
                          "    | 1\n");
@@ -86,20 +86,20 @@ static void labels_in_any_order_and_without_words(void) {
 static void other_lines_have_their_own_excerpt(void) {
     struct page p;
     page_open(&p, "a.nn", "x = 1\ny = x\nz = \"a\n b\"\n");
-    struct diag *d = diag_warning(&p.diags, E_UNUSED, find(&p, "y"), "y");
+    struct diag *d = diag_warning(&p.diags, E_NO_GRADIENT, find(&p, "y"), "y");
     diag_label(d, find(&p, "y"), "here");
     diag_label(d, find(&p, "x = 1"), "there");
     diag_note(d, find(&p, "z"), "a place");
     diag_note(d, (struct span){0}, "a fact");
     diag_error(&p.diags, E_SYNTAX, find(&p, "\"a\n b\""), "many lines");
-    UNIT_TEXT(flush(&p), "a.nn:2:1: warning: y\n"
+    UNIT_TEXT(flush(&p), "a.nn:2:1: warning: y [E027]\n"
                          "  2 | y = x\n"
                          "    | ^ here\n"
                          "  1 | x = 1\n"
                          "    | ^^^^^ there\n"
                          "a.nn:3:1: note: a place\n"
                          "note: a fact\n"
-                         "a.nn:3:5: error: many lines\n"
+                         "a.nn:3:5: error: many lines [E001]\n"
                          "  3 | z = \"a\n"
                          "    |     ^^\n");
     CU_ASSERT_EQUAL(p.diags.n_warnings, 1);
@@ -112,13 +112,13 @@ static void carets_align_under_tabs_and_unicode(void) {
     diag_error(&p.diags, E_SYNTAX, find(&p, "y"), "tab");
     diag_error(&p.diags, E_SYNTAX, find(&p, "z"), "wide");
     diag_error(&p.diags, E_SYNTAX, find(&p, "w"), "control \x1b");
-    UNIT_TEXT(flush(&p), "a.nn:1:4: error: tab\n"
+    UNIT_TEXT(flush(&p), "a.nn:1:4: error: tab [E001]\n"
                          "  1 |     x   y\n"
                          "    |         ^\n"
-                         "a.nn:2:4: error: wide\n"
+                         "a.nn:2:4: error: wide [E001]\n"
                          "  2 | \xc3\xa9\xe4\xbd\xa0 z\n"
                          "    |     ^\n"
-                         "a.nn:3:8: error: control ?\n"
+                         "a.nn:3:8: error: control ? [E001]\n"
                          "  3 | ?[31m? w\n"
                          "    |        ^\n");
     page_close(&p);
@@ -150,12 +150,12 @@ static void nothing_but_twenty_errors(void) {
     for (int i = 0; i < 23; i++)
         diag_help(diag_error(&p.diags, E_SYNTAX, (struct span){0}, "%d", i), "h");
     char *shown = flush(&p);
-    CU_ASSERT_PTR_NOT_NULL(strstr(shown, "nnrun: error: 19\nhelp: h\n3 more errors\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(shown, "nnrun: error: 19 [E001]\nhelp: h\n3 more errors\n"));
     CU_ASSERT_PTR_NULL(strstr(shown, "error: 20"));
     CU_ASSERT_EQUAL(p.diags.n_errors, 23);
     CU_ASSERT_EQUAL(p.diags.n_dropped, 3);
     for (int i = 0; i < 1000; i++)
-        diag_warning(&p.diags, E_UNUSED, (struct span){p.source, 0, 1}, "in a loop");
+        diag_warning(&p.diags, E_NO_GRADIENT, (struct span){p.source, 0, 1}, "in a loop");
     CU_ASSERT_EQUAL(p.diags.n_warnings, 1);
     page_close(&p);
 }
@@ -173,12 +173,12 @@ static void an_error_in_a_library_shows_the_user_first(void) {
     d = diag_error(&p.diags, E_SHAPE, inner.span, "with labels");
     diag_label(d, find_in(l, library, "W"), "weights");
     diag_trail(d, &inner);
-    UNIT_TEXT(flush(&p), "a.nn:2:3: error: no\n"
+    UNIT_TEXT(flush(&p), "a.nn:2:3: error: no [E022]\n"
                          "  2 |   dense(10)(x)\n"
                          "    |   ^^^^^^^^^^^^\n"
                          "note: in `dense`, stdlib/layers.nn:3:3\n"
                          "a.nn:4:1: note: called from here\n"
-                         "a.nn:2:3: error: with labels\n"
+                         "a.nn:2:3: error: with labels [E022]\n"
                          "  2 |   dense(10)(x)\n"
                          "    |   ^^^^^^^^^^^^\n"
                          "note: in `dense`, stdlib/layers.nn:3:7\n"
