@@ -4,10 +4,31 @@
 #include "eval/interp.h"
 
 /* Names in scope and names of named dimensions, for "did you mean". */
+
+
+/* A name is missing once, however often it is used: later uses are added to the first report. */
+static bool is_reported(struct interp *in, const char *name, struct span at) {
+    for (int i = 0; i < in->unknown_names.n; i++) {
+        struct unknown_name *u = &in->unknown_names.at[i];
+        if (u->name != name)
+            continue;
+        bool known = u->n_places == MAX_PLACES;
+        for (int k = 0; k < u->n_places && !known; k++)
+            known = u->place[k].source == at.source && u->place[k].offset == at.offset;
+        if (!known) {
+            u->place[u->n_places++] = at;
+            diag_note(u->report, at, "%s",
+                      u->n_places == MAX_PLACES ? "and here, and maybe more" : "and here");
+        }
+        return true;
+    }
+    return false;
+}
+
 void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at) {
     ARRAY(const char *) names = {0};
     struct arena scratch = {0};
-    if (in->names_missing) {
+    if (in->names_missing || is_reported(in, name, at)) {
         interp_fail(in, NULL);
         return;
     }
@@ -24,6 +45,8 @@ void report_unknown_name(struct interp *in, struct scope *s, const char *name, s
     else if (near)
         diag_help(d, "did you mean `%s`?", near);
     arena_free(&scratch);
+    struct unknown_name u = {.name = name, .report = d, .place = {at}, .n_places = 1};
+    array_push(&in->arena, &in->unknown_names, u);
     interp_fail(in, d);
 }
 

@@ -230,6 +230,7 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
 bool interp_run(struct interp *in, const struct unit_source *u) {
     bool ok = true;
     in->failed = in->stopped = in->names_missing = false;
+    in->unknown_names.n = 0;
     if (u->library)
         return module_run_library(in, u);
     in->script->key = u->key, in->script->path = u->path;
@@ -245,6 +246,7 @@ bool interp_run(struct interp *in, const struct unit_source *u) {
 bool interp_echo(struct interp *in, const struct ast *script) {
     bool ok = true;
     in->failed = in->stopped = in->names_missing = false;
+    in->unknown_names.n = 0;
     array_push(&in->arena, &in->script->trees, script);
     in->unit = in->script;
     for (int i = 0; i < script->n_kids && ok; i++) {

@@ -26,7 +26,7 @@
 
 enum flow { FLOW_NONE, FLOW_ERROR, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN };
 
-enum { MAX_PATH = 512, MAX_ARGS = 24 };
+enum { MAX_PATH = 512, MAX_ARGS = 24, MAX_PLACES = 4 };
 
 /* The body under way of a layer or an optimizer. */
 struct body {
@@ -115,6 +115,14 @@ struct interp {
     uint64_t n_demands; /* that were run */
     struct loop *loop;  /* the innermost under way */
     ARRAY(struct value) roots;  /* what expressions under way have made */
+    /* Names that were not found, since the unit began. */
+    ARRAY(struct unknown_name {
+        const char *name;
+        struct diag *report;
+        struct span place[MAX_PLACES];
+        int n_places;
+    })
+    unknown_names;
     ARRAY(const char *) prefix; /* path context, outermost first */
     ARRAY(struct variable *) variables;
     /* What applications of layers assign to their own variables: done by the steps whose loss
