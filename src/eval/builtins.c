@@ -36,8 +36,8 @@ static const struct {
 /* Rows of ops.def that are no functions of a script: leaves, effects, and what only passes write.
  */
 static bool is_public(const struct op *op) {
-    return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->id != OP_slice &&
-           op->id != OP_slice_gradient;
+    return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->trait != OP_LOOP &&
+           op->id != OP_slice && op->id != OP_slice_gradient;
 }
 
 void builtins_define(struct interp *in, struct scope *s) {

@@ -197,14 +197,18 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
         scope_set(&in->heap, s, stmt->text, *out);
         return true;
     }
-    if (!anew_check(in, stmt->name_at) || (typed && !eval_type(in, s, stmt->kids[0], &t, &shape)))
+    if (trace_refuses_new(in, stmt->name_at, "a variable") || !anew_check(in, stmt->name_at) ||
+        (typed && !eval_type(in, s, stmt->kids[0], &t, &shape)))
         return false;
     path_claim_body(in);
     const char *path = path_claim(in, path_join(in, stmt->text));
+    struct trace *trace = in->trace; /* the first value is drawn once, wherever that is written */
+    in->trace = NULL;
     prefix_push(in, own_component(in, path));
     bool ok = eval_expr(in, s, stmt->kids[1], &v) &&
               to_node(in, v, stmt->kids[1]->span, typed ? (int)t : -1, &initial);
     prefix_pop(in);
+    in->trace = trace;
     if (!ok)
         return false;
     root_push(in, V_TENSOR(initial));

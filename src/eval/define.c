@@ -48,6 +48,8 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
             return true;
         }
     }
+    if (trace_refuses_new(in, a->call, d->tree->kind == AST_LAYER_DEF ? "a layer" : "an instance"))
+        return false;
     path_claim_body(in);
     struct instance *i = heap_new(&in->heap, VALUE_INSTANCE, sizeof *i);
     i->definition = d;

@@ -105,6 +105,7 @@ void interp_collect(struct interp *in) {
         for (int i = 0; i < b->updates.n; i++)
             graph_mark(g, b->updates.at[i].value);
     }
+    trace_mark(in);
     heap_mark_insides(&in->heap, g);
     mark_layer_updates(in);
     int kept = 0;
@@ -222,6 +223,7 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
     in->roots.n = 0;
     in->prefix.n = 0;
     in->body = NULL;
+    in->trace = NULL;
     in->caller = NULL;
     in->loop = NULL;
     return run_statement(in, in->globals, stmt, last);

@@ -14,6 +14,8 @@
  *   owned.c    whose variables are whose, fields of layers
  *   axes.c     builtins that take tensors apart and put them together along an axis
  *   module.c   files: import, what each shows the others
+ *   scan.c     loops in the graph        trace.c    what a step may do; the loop made of it
+ *   structure.c records and lists as one
  *   interp.c   the whole: scopes, collection, running a script
  *
  * Every function that can meet an error gives false after reporting it; the caller only unwinds.
@@ -114,6 +116,7 @@ struct interp {
     struct dry dry;
     uint64_t n_demands; /* that were run */
     struct loop *loop;  /* the innermost under way */
+    struct trace *trace; /* of the step of a scan that is being traced */
     ARRAY(struct value) roots;  /* what expressions under way have made */
     /* Names that were not found, since the unit began. */
     ARRAY(struct unknown_name {
@@ -226,6 +229,7 @@ bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct 
 /* stmt.c */
 bool eval_block(struct interp *in, struct scope *s, const struct ast *block, struct value *out);
 bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+int64_t range_length(const struct range *r);
 void assign_name(struct interp *in, struct scope *s, const struct ast *target, struct value v);
 /* What a broken statement should have defined is poisoned, so that its users stay silent. */
 void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt);
@@ -414,6 +418,54 @@ void builtins_define(struct interp *in, struct scope *s);
 bool builtin_print(struct interp *in, const struct value *self, struct args *a, struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,
                     struct value *out); /* false: no such method */
+
+/* structure.c: records and lists, nested, of leaves. */
+struct leaf {
+    struct value value;
+    const char *name; /* where it is in the whole: "h", "cell.c", "[0]"; "" when it is the whole */
+};
+struct leaves {
+    ARRAY(struct leaf) list;
+};
+/* The leaves of v, in order. is_leaf: which records and lists are not to be looked into. */
+void structure_flatten(struct value v, bool (*is_leaf)(struct value v), struct arena *a,
+                       struct leaves *out);
+/* Like `form`, with leaf[0], leaf[1].. in place of its leaves. */
+struct value structure_fill(struct interp *in, struct value form, bool (*is_leaf)(struct value v),
+                            const struct value *leaf);
+/* The leaves of v, which must be of that form; when it is not, *what says how: "`h` is a tensor
+ * float, but a list of 2". */
+bool structure_match(struct interp *in, struct value form, bool (*is_leaf)(struct value v),
+                     struct value v, struct arena *a, struct leaves *out, const char **what);
+
+/* trace.c */
+/* The tensors that stand for what a step is given, and what it gave. */
+struct traced_step {
+    struct node *index;
+    int n_rows, n_carries;
+    struct node **row, **row_input;     /* [n_rows] inputs go over axis 0 */
+    struct node **carry, **carry_input; /* [n_carries] */
+    struct node **result;               /* [n_carries] */
+};
+struct trace {
+    struct trace *outer;
+    const struct body *body;    /* in which scan was called; NULL: in none */
+    const char *word;           /* "scan" or "fold" */
+    ARRAY(struct node *) draws; /* what draws anew in every step */
+    const struct traced_step *step;
+};
+void trace_mark(struct interp *in);
+/* Notes a node that draws: in a step, it draws anew each time. */
+void trace_note_draw(struct interp *in, struct node *n);
+/* The step as a loop, and the inputs for it, in the arena. What does not depend on the index, the
+ * rows or the carries, and is not drawn anew, stays outside and is an input. */
+struct loop *trace_make_loop(struct interp *in, struct trace *t, struct arena *a,
+                             struct node ***inputs);
+/* Each refuses what a step that is traced cannot do, if it is one: true when it was refused. A
+ * variable or instance may be new when it belongs to one that was made before the scan. */
+bool trace_refuses_new(struct interp *in, struct span at, const char *what);
+bool trace_refuses_update(struct interp *in, struct span at);
+bool trace_refuses_demand(struct interp *in, struct node *const *nodes, int n, struct span at);
 
 /* print.c */
 void print_value(struct interp *in, FILE *out, struct value v, bool nested);

@@ -224,6 +224,8 @@ static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds 
 static bool run_request(struct interp *in, struct request *r, struct args *a, int first_feed) {
     struct arena scratch = {0};
     struct feeds f = {0};
+    if (trace_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span))
+        return false;
     bool ok = !a || gather_feeds(in, &scratch, &f, a, first_feed);
     r->fed = f.node.at, r->value = f.value.at, r->n_fed = f.node.n;
     if (ok && in->failed)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eval/interp.h"
+#include "ir/loop.h"
 
 struct path_entry {
     const char *path;
@@ -148,16 +149,10 @@ static uint64_t hash_leaf(uint64_t h, const struct node *n) {
     }
 }
 
-/* Settings and inputs by what they are, not by where they lie in memory: the same in every run. */
-static uint64_t hash_content(struct interp *in, const struct op *op, struct node **inputs, int n_in,
-                             const struct attr *attr) {
-    uint64_t h = 0;
-    for (int i = 0; attr && i < op->n_settings; i++)
-        h = hash_attr(in, h, &attr[i]);
-    if (!n_in)
-        return h;
+static uint64_t hash_nodes(struct interp *in, uint64_t h, struct graph *g, struct node **nodes,
+                           int n_nodes) {
     struct arena scratch = {0};
-    struct node_list order = graph_order(in->o.graph, &scratch, inputs, n_in, NULL, NULL);
+    struct node_list order = graph_order(g, &scratch, nodes, n_nodes, NULL, NULL);
     for (int i = 0; i < order.n; i++) {
         struct node *n = order.at[i];
         n->number = i;
@@ -167,11 +162,22 @@ static uint64_t hash_content(struct interp *in, const struct op *op, struct node
         for (int k = 0; k < n->op->n_settings; k++)
             h = hash_attr(in, h, &n->attr[k]);
         h = hash_text(hash_leaf(h, n), n->path);
+        if (n->op->id == OP_scan)
+            h = hash_nodes(in, h, &n->loop->graph, n->loop->result, loop_n_results(n->loop));
     }
-    for (int i = 0; i < n_in; i++)
-        h = hash_number(h, (uint64_t)inputs[i]->number);
+    for (int i = 0; i < n_nodes; i++)
+        h = hash_number(h, (uint64_t)nodes[i]->number);
     arena_free(&scratch);
     return h;
+}
+
+/* Settings and inputs by what they are, not by where they lie in memory: the same in every run. */
+static uint64_t hash_content(struct interp *in, const struct op *op, struct node **inputs, int n_in,
+                             const struct attr *attr) {
+    uint64_t h = 0;
+    for (int i = 0; attr && i < op->n_settings; i++)
+        h = hash_attr(in, h, &attr[i]);
+    return n_in ? hash_nodes(in, h, in->o.graph, inputs, n_in) : h;
 }
 
 /* The expression that made a path's node, evaluated again with the same inputs and settings, gives
@@ -196,7 +202,9 @@ struct node *build_random(struct interp *in, const struct op *op, struct node **
         int n = snprintf(text, sizeof text, "%s#%08x", path, (unsigned)(content ^ content >> 32));
         path = intern_text(in->o.names, text, (size_t)n);
     }
-    return build_op(&in->build, op->id, inputs, n_in, attr, at, path);
+    struct node *n = build_op(&in->build, op->id, inputs, n_in, attr, at, path);
+    trace_note_draw(in, n);
+    return n;
 }
 
 /* ---- what a binding names */

@@ -181,16 +181,18 @@ static bool loop_round(struct interp *in, struct scope *s, const struct ast *bod
     return true;
 }
 
+int64_t range_length(const struct range *r) {
+    __int128 span = (__int128)r->end - r->first, step = r->step;
+    __int128 count =
+        (step > 0) == (span > 0) && span != 0 ? (span + step + (step > 0 ? -1 : 1)) / step : 0;
+    return count > INT64_MAX ? INT64_MAX : (int64_t)count;
+}
+
 static bool sequence_length(struct interp *in, struct value v, struct span at, int64_t *n) {
     switch (v.kind) {
-    case VALUE_RANGE: {
-        const struct range *r = v.range;
-        __int128 span = (__int128)r->end - r->first, step = r->step;
-        __int128 count =
-            (step > 0) == (span > 0) && span != 0 ? (span + step + (step > 0 ? -1 : 1)) / step : 0;
-        *n = count > INT64_MAX ? INT64_MAX : (int64_t)count;
+    case VALUE_RANGE:
+        *n = range_length(v.range);
         return true;
-    }
     case VALUE_LIST:
         *n = v.list->n;
         return true;

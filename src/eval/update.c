@@ -91,7 +91,7 @@ static bool assign_now(struct interp *in, struct variable *target, struct node *
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt) {
     struct node *n = NULL;
     struct variable *target = updated_variable(in, s, stmt);
-    if (!target)
+    if (!target || trace_refuses_update(in, stmt->span))
         return false;
     if (in->body && in->body->instance && !check_own(in, target, stmt))
         return false;

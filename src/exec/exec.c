@@ -20,6 +20,7 @@
 
 #include "base/os.h"
 #include "exec/pool.h"
+#include "exec/steps.h"
 
 /* Work (bytes or multiply-adds, as kernels count it) that is worth one more thread: 0.2 us of the
  * quickest kernels, when handing a phase to a second thread that spins takes 0.12 us
@@ -102,24 +103,31 @@ static bool grow_scratch(struct executor *e, size_t bytes) {
 
 /* ---- binding ---- */
 
-static void *storage_address(const struct executor *e, const struct storage *s) {
+/* slab: where the plan's own begins. */
+static void *storage_address(char *slab, const struct storage *s) {
     if (s->kind == STORAGE_FIXED)
         return s->fixed;
-    return s->kind == STORAGE_SLAB && e->slab ? (char *)e->slab + s->offset : NULL;
+    return s->kind == STORAGE_SLAB && slab ? slab + s->offset : NULL;
+}
+
+static void bind_steps(struct executor *e, struct plan *p, char *slab) {
+    for (int i = 0; i < p->n_steps; i++) {
+        struct step *s = &p->steps[i];
+        for (int j = 0; j < s->call.n_in; j++)
+            s->call.in[j].data = storage_address(slab, &s->in[j]);
+        for (int j = 0; j < s->call.n_out; j++)
+            s->call.out[j].data = storage_address(slab, &s->out[j]);
+        s->call.shared = s->work.shared_bytes > 0 ? slab + s->shared_offset : NULL;
+        s->call.fault = &e->fault;
+        if (s->loop)
+            bind_steps(e, s->loop->plan, s->call.shared);
+    }
 }
 
 static void bind_plan(struct executor *e, struct plan *p) {
     if (p->bound_to == e && p->bound_slab == e->slab)
         return;
-    for (int i = 0; i < p->n_steps; i++) {
-        struct step *s = &p->steps[i];
-        for (int j = 0; j < s->call.n_in; j++)
-            s->call.in[j].data = storage_address(e, &s->in[j]);
-        for (int j = 0; j < s->call.n_out; j++)
-            s->call.out[j].data = storage_address(e, &s->out[j]);
-        s->call.shared = s->work.shared_bytes > 0 ? (char *)e->slab + s->shared_offset : NULL;
-        s->call.fault = &e->fault;
-    }
+    bind_steps(e, p, e->slab);
     p->bound_to = e;
     p->bound_slab = e->slab;
 }
@@ -191,8 +199,6 @@ static bool find_non_finite(const struct step *s, struct kernel_fault *fault) {
 }
 
 static void trace_range(const struct step *s, struct step_trace *t) {
-    t->min = INFINITY, t->max = -INFINITY;
-    t->finite = true;
     for (int j = 0; j < s->call.n_out; j++) {
         int64_t n = count_elements(&s->call.out[j]);
         for (int64_t i = 0; i < n; i++) {
@@ -207,11 +213,20 @@ static void trace_range(const struct step *s, struct step_trace *t) {
     }
 }
 
-static void run_traced(struct executor *e, const struct step *s, struct step_trace *t) {
-    double start = os_now_s();
+static bool run_one(struct executor *e, const struct step *s, struct run *r, uint64_t key) {
+    if (s->loop)
+        return exec_run_loop(e, s, r, key);
     run_step(e, s);
-    t->seconds = os_now_s() - start;
+    return true;
+}
+
+static bool run_traced(struct executor *e, const struct step *s, struct run *r, uint64_t key,
+                       struct step_trace *t) {
+    double start = os_now_s();
+    bool done = run_one(e, s, r, key);
+    t->seconds += os_now_s() - start;
     trace_range(s, t);
+    return done;
 }
 
 /* ---- a run ---- */
@@ -241,17 +256,17 @@ static char *save_assigned(const struct plan *p) {
     return saved;
 }
 
-static bool run_steps(struct executor *e, const struct plan *p, struct run *r) {
+bool exec_run_steps(struct executor *e, const struct plan *p, struct run *r, uint64_t key) {
     for (int i = 0; i < p->n_steps; i++) {
         const struct step *s = &p->steps[i];
         if (i <= p->first_write && r->interrupted && *r->interrupted) {
             r->was_interrupted = true;
             return false;
         }
-        if (r->trace)
-            run_traced(e, s, &r->trace[i]);
-        else
-            run_step(e, s);
+        bool done = r->trace ? run_traced(e, s, r, key, &r->trace[p->first_trace + i])
+                             : run_one(e, s, r, key);
+        if (!done)
+            return false;
         bool raised = __atomic_load_n(&e->fault.raised, __ATOMIC_ACQUIRE);
         if (raised || (r->check_numerics && find_non_finite(s, &e->fault))) {
             assert(!raised || i < p->first_write);
@@ -261,6 +276,11 @@ static bool run_steps(struct executor *e, const struct plan *p, struct run *r) {
         }
     }
     return true;
+}
+
+static void start_trace(const struct plan *p, struct run *r) {
+    for (int i = 0; r->trace && i < p->n_traces; i++)
+        r->trace[i] = (struct step_trace){.min = INFINITY, .max = -INFINITY, .finite = true};
 }
 
 static bool allocate_fetched(const struct plan *p, struct run *r) {
@@ -279,7 +299,8 @@ static bool allocate_fetched(const struct plan *p, struct run *r) {
 static void copy_fetched(const struct executor *e, const struct plan *p, const struct run *r) {
     for (int i = 0; i < p->n_fetch; i++) {
         const struct storage *s = &p->fetch[i];
-        const void *from = s->kind == STORAGE_FEED ? r->fed[s->feed]->data : storage_address(e, s);
+        const void *from = s->kind == STORAGE_FEED ? r->fed[s->feed]->data
+                                                        : storage_address(e->slab, s);
         size_t bytes = tensor_bytes(r->fetched[i]);
         if (bytes > 0)
             memcpy(r->fetched[i]->data, from, bytes);
@@ -304,7 +325,8 @@ static bool run_prepared(struct executor *e, struct plan *p, struct run *r) {
     bind_plan(e, p);
     bind_feeds(p, r);
     e->fault = (struct kernel_fault){0};
-    bool done = run_steps(e, p, r);
+    start_trace(p, r);
+    bool done = exec_run_steps(e, p, r, 0);
     if (!done && saved)
         copy_assigned(p, saved, true);
     free(saved);
@@ -317,6 +339,7 @@ bool exec_run(struct executor *e, struct plan *p, struct run *r) {
     r->failed = NULL;
     r->fault = (struct kernel_fault){0};
     r->was_interrupted = r->out_of_memory = false;
+    r->n_rows = 0;
     for (int i = 0; i < p->n_fetch; i++)
         r->fetched[i] = NULL;
     bool done = run_prepared(e, p, r);

@@ -17,22 +17,27 @@ struct executor *exec_new(int n_threads);
 void exec_free(struct executor *e);
 int exec_n_threads(const struct executor *e);
 
+/* Of all its results, in a loop over all repetitions; NaNs do not count. */
 struct step_trace {
-    double seconds, min, max; /* of all its results; NaNs do not count */
+    double seconds, min, max;
     bool finite;
 };
+
+enum { MAX_NESTING = 8 };
 
 struct run {
     struct tensor *const *fed; /* [plan->n_feeds] contiguous, as planned; read in place */
     volatile sig_atomic_t
         *interrupted;         /* polled until the first variable is written; may be NULL */
     bool check_numerics;      /* after each step look for the first NaN or infinity */
-    struct step_trace *trace; /* [plan->n_steps] to be filled, or NULL */
+    struct step_trace *trace; /* [plan->n_traces] to be filled, or NULL */
     /* out */
     struct tensor **fetched; /* [plan->n_fetch] new tensors, one reference each; NULLs on failure */
     const struct step
         *failed; /* the step that raised a fault, or the first with a non-finite result */
     struct kernel_fault fault; /* its element and value; `raised` only when the kernel said it */
+    int64_t row[MAX_NESTING];  /* the rows at which loops stood when it failed, innermost first */
+    int n_rows;
     bool was_interrupted, out_of_memory;
 };
 

@@ -187,6 +187,9 @@ static void print_provenance(struct build *b, const struct node *n, int axis, ui
     if (n->op->id == OP_variable && n->variable->declared.source) {
         snprintf(buf, n_buf, ": declared at %s",
                  line_words(b, n->variable->declared, source, line, sizeof line));
+    } else if (n->op->id == OP_placeholder && n->spelling && n->origin) { /* in a loop's body */
+        snprintf(buf, n_buf, ": %s, %s", n->spelling,
+                 line_words(b, user_frame(n->origin)->span, source, line, sizeof line));
     } else if (n->op->id == OP_placeholder && n->origin) {
         snprintf(buf, n_buf, ": declared at %s",
                  line_words(b, n->origin->span, source, line, sizeof line));

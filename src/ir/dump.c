@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/graph.h"
+#include "ir/loop.h"
 
 static void print_attr(const struct attr *a, const struct symbols *symbols, FILE *out) {
     char text[SHAPE_TEXT];
@@ -102,39 +102,99 @@ static void print_payload(const struct node *n, FILE *out) {
     }
 }
 
-void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
-                const struct symbols *symbols, const struct sources *sources, FILE *out) {
+/* What a dump says beside a node's own line; `depth` is how many bodies it stands in. */
+struct printing {
+    const struct symbols *symbols;
+    const struct sources *sources;
+    FILE *out;
+    int depth;
+};
+
+static void print_indent(const struct printing *p) {
+    for (int i = 0; i < p->depth; i++)
+        fputs("  | ", p->out);
+}
+
+/* Which of its loop's params a placeholder is. */
+static void print_role(const struct printing *p, const struct loop *l, const struct node *n) {
+    int k = 0;
+    while (k < loop_n_params(l) && l->param[k] != n)
+        k++;
+    if (k == 0)
+        fputs("   ; index", p->out);
+    else if (k < loop_lag_param(l))
+        fprintf(p->out, "   ; over %d", k - 1);
+    else if (k < loop_carry_param(l))
+        fprintf(p->out, "   ; over %d, the row %s", k - 1,
+                l->lag[k - loop_lag_param(l)] < 0 ? "before" : "after");
+    else if (k < loop_capture_param(l))
+        fprintf(p->out, "   ; carry %d", k - loop_carry_param(l));
+    else if (k < loop_n_params(l))
+        fprintf(p->out, "   ; input %d", loop_input_of(l, k));
+}
+
+static void print_nodes(const struct printing *p, struct graph *g, struct node *const *roots,
+                        int n_roots, const struct loop *inside);
+
+static void print_body(const struct printing *p, struct loop *l) {
+    struct printing body = *p;
+    body.depth++;
+    print_nodes(&body, &l->graph, l->result, loop_n_results(l), l);
+    print_indent(&body);
+    fputs("->", p->out);
+    for (int r = 0; r < loop_n_results(l); r++)
+        fprintf(p->out, "%s%%%d", r == l->n_carry ? "; " : " ", l->result[r]->number);
+    fputc('\n', p->out);
+}
+
+static void print_node(const struct printing *p, const struct node *n, const struct loop *inside) {
+    char shape[SHAPE_TEXT];
+    FILE *out = p->out;
+    bool loop = n->op->id == OP_scan;
+    shape_print(shape, sizeof shape, p->symbols, &n->shape);
+    print_indent(p);
+    fprintf(out, "%%%d %s%s = %s", n->number, loop ? "loop" : dtype_name(n->dtype),
+            n->shape.rank ? shape : "", n->op->name);
+    print_payload(n, out);
+    for (int k = 0; k < n->n_in; k++)
+        fprintf(out, " %%%d", n->in[k]->number);
+    for (int k = 0; k < n->op->n_settings; k++) {
+        if (is_default(&n->attr[k], &n->op->setting[k]))
+            continue;
+        fprintf(out, " %s=", n->op->setting[k].name);
+        print_attr(&n->attr[k], p->symbols, out);
+    }
+    if (n->group)
+        fprintf(out, "   ; group %d", n->group);
+    if (n->name && n->op->trait != OP_LEAF)
+        fprintf(out, "   ; %s", n->name);
+    if (inside && n->op->id == OP_placeholder)
+        print_role(p, inside, n);
+    for (const struct origin *o = n->origin; o; o = o->caller) {
+        struct place at = source_place(p->sources, o->span);
+        if (o->span.source)
+            fprintf(out, "   ; %s:%u:%u", at.path, at.line, at.column);
+    }
+    fputc('\n', out);
+    if (loop)
+        print_body(p, n->loop);
+}
+
+static void print_nodes(const struct printing *p, struct graph *g, struct node *const *roots,
+                        int n_roots, const struct loop *inside) {
     struct arena scratch = {0};
     struct node_list order = graph_order(g, &scratch, roots, n_roots, NULL, NULL);
     for (int i = 0; i < order.n; i++)
         order.at[i]->number = i + 1;
-    for (int i = 0; i < order.n; i++) {
-        const struct node *n = order.at[i];
-        char shape[SHAPE_TEXT];
-        shape_print(shape, sizeof shape, symbols, &n->shape);
-        fprintf(out, "%%%d %s%s = %s", i + 1, dtype_name(n->dtype), n->shape.rank ? shape : "",
-                n->op->name);
-        print_payload(n, out);
-        for (int k = 0; k < n->n_in; k++)
-            fprintf(out, " %%%d", n->in[k]->number);
-        for (int k = 0; k < n->op->n_settings; k++) {
-            if (is_default(&n->attr[k], &n->op->setting[k]))
-                continue;
-            fprintf(out, " %s=", n->op->setting[k].name);
-            print_attr(&n->attr[k], symbols, out);
-        }
-        if (n->group)
-            fprintf(out, "   ; group %d", n->group);
-        if (n->name && n->op->trait != OP_LEAF)
-            fprintf(out, "   ; %s", n->name);
-        for (const struct origin *o = n->origin; o; o = o->caller) {
-            struct place p = source_place(sources, o->span);
-            if (o->span.source)
-                fprintf(out, "   ; %s:%u:%u", p.path, p.line, p.column);
-        }
-        fputc('\n', out);
-    }
+    for (int i = 0; i < order.n; i++)
+        print_node(p, order.at[i], inside);
     arena_free(&scratch);
+}
+
+void graph_dump(struct graph *g, struct node *const *roots, int n_roots,
+                const struct symbols *symbols, const struct sources *sources, FILE *out) {
+    struct printing p = {.symbols = symbols, .sources = sources, .out = out};
+    print_nodes(&p, g, roots, n_roots, NULL);
 }
 
 /* What the builder presets for the rule: the dtype of the first input that shares its own with the
@@ -148,46 +208,65 @@ static enum dtype shared_dtype(const struct node *n) {
     return n->n_in ? n->in[0]->dtype : n->dtype;
 }
 
+/* A node by its op's rule. */
+static const char *verify_rule(const struct node *n, int i, struct arena *a,
+                               struct symbols *symbols) {
+    struct shape *in = arena_array(a, struct shape, n->n_in + 1);
+    enum dtype *types = arena_array(a, enum dtype, n->n_in + 1);
+    struct attr *attr = arena_array(a, struct attr, n->op->n_settings + 1);
+    for (int k = 0; k < n->n_in; k++)
+        in[k] = n->in[k]->shape, types[k] = n->in[k]->dtype;
+    if (n->op->n_settings)
+        memcpy(attr, n->attr, (size_t)n->op->n_settings * sizeof *attr);
+    struct fault fault;
+    struct shape_call c = {
+        .op = n->op,
+        .n_in = n->n_in,
+        .in = in,
+        .in_dtype = types,
+        .attr = attr,
+        .lenient = true,
+        .spelling = n->op->name,
+        .symbols = symbols,
+        .fault = &fault,
+        .out_dtype = shared_dtype(n),
+    };
+    if (!n->op->shape(&c))
+        return arena_printf(a, "%%%d %s: %s", i + 1, n->op->name, fault.message);
+    if (c.out.rank != n->shape.rank || c.out_dtype != n->dtype)
+        return arena_printf(a, "%%%d %s: its rule gives another rank or dtype", i + 1, n->op->name);
+    for (int k = 0; k < c.out.rank; k++)
+        if (dim_compare(symbols, c.out.d[k], n->shape.d[k]) == DIM_DIFFER)
+            return arena_printf(a, "%%%d %s: its rule gives another shape", i + 1, n->op->name);
+    return NULL;
+}
+
+static const char *verify_scan(const struct node *n, int i, struct arena *a,
+                               struct symbols *symbols) {
+    const char *fault = loop_verify(a, symbols, n);
+    if (!fault)
+        fault = graph_verify(&n->loop->graph, a, symbols, n->loop->result,
+                             loop_n_results(n->loop));
+    return fault ? arena_printf(a, "%%%d scan: %s", i + 1, fault) : NULL;
+}
+
 const char *graph_verify(struct graph *g, struct arena *a, struct symbols *symbols,
                          struct node *const *roots, int n_roots) {
     struct node_list order = graph_order(g, a, roots, n_roots, NULL, NULL);
     for (int i = 0; i < order.n; i++) {
-        struct node *n = order.at[i];
+        const struct node *n = order.at[i];
+        const char *fault = NULL;
         if (n->op->trait == OP_LEAF)
             continue;
         bool list = n->op->n_inputs && n->op->input[n->op->n_inputs - 1].list;
-        if (list ? n->n_in < 1 : n->n_in != n->op->n_inputs)
-            return arena_printf(a, "%%%d %s has %d inputs", i + 1, n->op->name, n->n_in);
-        if (!n->op->shape)
-            continue;
-        struct shape *in = arena_array(a, struct shape, n->n_in + 1);
-        enum dtype *types = arena_array(a, enum dtype, n->n_in + 1);
-        struct attr *attr = arena_array(a, struct attr, n->op->n_settings + 1);
-        for (int k = 0; k < n->n_in; k++)
-            in[k] = n->in[k]->shape, types[k] = n->in[k]->dtype;
-        if (n->op->n_settings)
-            memcpy(attr, n->attr, (size_t)n->op->n_settings * sizeof *attr);
-        struct fault fault;
-        struct shape_call c = {
-            .op = n->op,
-            .n_in = n->n_in,
-            .in = in,
-            .in_dtype = types,
-            .attr = attr,
-            .lenient = true,
-            .spelling = n->op->name,
-            .symbols = symbols,
-            .fault = &fault,
-            .out_dtype = shared_dtype(n),
-        };
-        if (!n->op->shape(&c))
-            return arena_printf(a, "%%%d %s: %s", i + 1, n->op->name, fault.message);
-        if (c.out.rank != n->shape.rank || c.out_dtype != n->dtype)
-            return arena_printf(a, "%%%d %s: its rule gives another rank or dtype", i + 1,
-                                n->op->name);
-        for (int k = 0; k < c.out.rank; k++)
-            if (dim_compare(symbols, c.out.d[k], n->shape.d[k]) == DIM_DIFFER)
-                return arena_printf(a, "%%%d %s: its rule gives another shape", i + 1, n->op->name);
+        if (n->op->id == OP_scan)
+            fault = verify_scan(n, i, a, symbols);
+        else if (list ? n->n_in < 1 : n->n_in != n->op->n_inputs)
+            fault = arena_printf(a, "%%%d %s has %d inputs", i + 1, n->op->name, n->n_in);
+        else if (n->op->shape)
+            fault = verify_rule(n, i, a, symbols);
+        if (fault)
+            return fault;
     }
     return NULL;
 }

@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "base/intern.h"
-#include "ir/graph.h"
+#include "ir/loop.h"
 
 void graph_init(struct graph *g, struct arena *arena) { *g = (struct graph){.arena = arena}; }
 
 static void node_release(struct node *n) {
     if (n->op->id == OP_constant)
         tensor_unref(n->value);
+    if (n->op->id == OP_scan)
+        loop_unref(n->loop);
 }
 
 void graph_free(struct graph *g) {
@@ -108,6 +110,8 @@ static uint64_t hash_node(const struct node *n) {
                                    : (uint64_t)(uintptr_t)n->value->data);
     else if (n->op->id == OP_variable)
         h = mix(h, (uint64_t)(uintptr_t)n->variable);
+    else if (n->op->id == OP_scan)
+        h = mix(h, n->loop->hash);
     return h;
 }
 
@@ -121,14 +125,10 @@ static bool same_constant(const struct tensor *a, const struct tensor *b) {
     return small(a) && small(b) && !memcmp(a->data, b->data, tensor_bytes(a));
 }
 
-static bool same_node(const struct node *a, const struct node *b) {
-    if (a->hash != b->hash || a->op != b->op || a->dtype != b->dtype || a->n_in != b->n_in ||
-        a->path != b->path || !shape_same(&a->shape, &b->shape) ||
-        a->shape.on_purpose != b->shape.on_purpose)
+bool graph_same_form(const struct node *a, const struct node *b) {
+    if (a->op != b->op || a->dtype != b->dtype || a->path != b->path ||
+        !shape_same(&a->shape, &b->shape) || a->shape.on_purpose != b->shape.on_purpose)
         return false;
-    for (int i = 0; i < a->n_in; i++)
-        if (a->in[i] != b->in[i])
-            return false;
     for (int i = 0; i < a->op->n_settings; i++)
         if (!attr_same(&a->attr[i], &b->attr[i]))
             return false;
@@ -137,11 +137,20 @@ static bool same_node(const struct node *a, const struct node *b) {
         return same_constant(a->value, b->value);
     case OP_variable:
         return a->variable == b->variable;
-    case OP_placeholder:
-        return false;
+    case OP_scan:
+        return loop_same(a->loop, b->loop);
     default:
         return true;
     }
+}
+
+static bool same_node(const struct node *a, const struct node *b) {
+    if (a->hash != b->hash || a->n_in != b->n_in || a->op->id == OP_placeholder)
+        return false;
+    for (int i = 0; i < a->n_in; i++)
+        if (a->in[i] != b->in[i])
+            return false;
+    return graph_same_form(a, b);
 }
 
 static void rehash(struct graph *g, uint32_t n_buckets) {
@@ -194,6 +203,8 @@ struct node *graph_intern(struct graph *g, const struct node *like) {
     n->visit = 0, n->group = 0, n->reachable = false;
     if (n->op->id == OP_constant)
         tensor_ref(n->value);
+    if (n->op->id == OP_scan)
+        loop_ref(n->loop);
     struct node **slot = &g->buckets[n->hash & (g->n_buckets - 1)];
     n->bucket_next = *slot, *slot = n;
     n->list_next = g->nodes, g->nodes = n;

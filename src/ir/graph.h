@@ -37,6 +37,7 @@ struct node {
         struct variable *variable; /* OP_variable */
         struct tensor *value;      /* OP_constant: one reference */
         struct node *fallback;     /* OP_placeholder: its default, or NULL */
+        struct loop *loop;         /* OP_scan: one reference (ir/loop.h) */
     };
     int group; /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
     /* book-keeping of graph.c and of walks */
@@ -62,6 +63,8 @@ void graph_free(struct graph *g);
 /* Gives the node that equals *like (op, inputs, settings, dtype, path and payload) or adds a copy
  * of it. Shape and dtype must be set. */
 struct node *graph_intern(struct graph *g, const struct node *like);
+/* Whether two nodes are alike but for their inputs. Of placeholders: whether they hold the same. */
+bool graph_same_form(const struct node *a, const struct node *b);
 
 /* Sweeping: unmark all, mark from roots, free the rest. */
 void graph_unmark(struct graph *g);

@@ -20,6 +20,7 @@ struct row {
 #define OP_TRAIT_ALIAS       OP_ALIAS
 #define OP_TRAIT_RANDOM      OP_RANDOM
 #define OP_TRAIT_EFFECT      OP_EFFECT
+#define OP_TRAIT_LOOP        OP_LOOP
 
 static const struct row rows[N_OPS] = {
 #define EW1(id, domain, kernel, gradient, summary)                                                 \

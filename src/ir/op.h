@@ -25,7 +25,7 @@ enum op_id {
     OP_NONE = N_OPS
 };
 
-enum op_trait { OP_PLAIN, OP_ELEMENTWISE, OP_LEAF, OP_ALIAS, OP_RANDOM, OP_EFFECT };
+enum op_trait { OP_PLAIN, OP_ELEMENTWISE, OP_LEAF, OP_ALIAS, OP_RANDOM, OP_EFFECT, OP_LOOP };
 enum op_domain { DOMAIN_NUM, DOMAIN_FLT, DOMAIN_BIT, DOMAIN_ANY };
 
 /* Settings. ATTR_UNSET stands for "not given": the builder puts the signature's default, and `none`

@@ -4,7 +4,7 @@
  * set behind it, so that all builds live in one program.
  *
  * What a row of ops.def owes, and the linker asks for:
- *   RULE   bool <id>_shape(struct shape_call *); not LEAF rows, whose shapes come from outside
+ *   RULE   bool <id>_shape(struct shape_call *); not LEAF and LOOP rows, whose shapes come from outside
  *   GRAD   void <id>_gradient(struct gradient_call *); of elementwise rows: from elementwise.c
  *   PLAIN, RANDOM, EFFECT   const struct kernel KERNEL(<id>_kernel)
  *
@@ -20,6 +20,7 @@ extern const struct op_rule op_rules[N_OPS];
 #ifdef OPS_RULES
 
 #define OPS_SHAPE_RULE_LEAF(id)
+#define OPS_SHAPE_RULE_LOOP(id)
 #define OPS_SHAPE_RULE_ALIAS(id) bool id##_shape(struct shape_call *c);
 #define OPS_SHAPE_RULE_PLAIN(id) bool id##_shape(struct shape_call *c);
 #define OPS_SHAPE_RULE_RANDOM(id) bool id##_shape(struct shape_call *c);
@@ -49,6 +50,7 @@ extern const struct op_rule op_rules[N_OPS];
 #define KERNEL(name) OPS_PASTE(name, ISA)
 
 #define OPS_KERNEL_LEAF(id)
+#define OPS_KERNEL_LOOP(id)
 #define OPS_KERNEL_ALIAS(id)
 #define OPS_KERNEL_ELEMENTWISE(id)
 #define OPS_KERNEL_PLAIN(id) extern const struct kernel KERNEL(id##_kernel);

@@ -13,6 +13,7 @@
 #define RULE_SIG_ALIAS(id) shape_signature
 #define RULE_SIG_PLAIN(id) shape_signature
 #define RULE_RULE_LEAF(id) NULL
+#define RULE_RULE_LOOP(id) NULL
 #define RULE_RULE_ALIAS(id) id##_shape
 #define RULE_RULE_PLAIN(id) id##_shape
 #define RULE_RULE_RANDOM(id) id##_shape

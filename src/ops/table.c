@@ -5,6 +5,7 @@
 #ifdef OPS_KERNELS
 
 #define ROW_LEAF(id)
+#define ROW_LOOP(id)
 #define ROW_ALIAS(id)
 #define ROW_ELEMENTWISE(id)
 #define ROW_PLAIN(id)  [OP_##id] = &KERNEL(id##_kernel),

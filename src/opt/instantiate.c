@@ -11,23 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "opt/bind.h"
-#include "opt/opt.h"
-
-struct instance {
-    struct program *p;
-    const struct demand *d;
-    struct graph *session; /* the graph copied from */
-    const struct node *training;
-    const struct origin *demanded_at;
-    struct diags *diags;
-    struct arena scratch;
-    struct binder binder;
-    /* of the session's graph; a node's number is its index, inputs before users */
-    ARRAY(struct node *) need;
-    ARRAY(int) fed; /* which feed stands for need.at[i], or -1 */
-    struct node **copy; /* [need.n] */
-};
+#include "ir/loop.h"
+#include "opt/instance.h"
 
 /* What `n` is copied from: its inputs; a default for a placeholder; an assign's target is no
  * value and is copied with it. */
@@ -46,7 +31,7 @@ static struct span demand_span(const struct instance *in) {
     return in->demanded_at ? in->demanded_at->span : (struct span){0};
 }
 
-static struct span node_span(const struct node *n) {
+struct span instance_node_span(const struct node *n) {
     if (n->op->id == OP_variable && n->variable->declared.source) return n->variable->declared;
     return n->origin ? n->origin->span : (struct span){0};
 }
@@ -60,10 +45,15 @@ static const char *node_word(const struct node *n) {
 }
 
 /* "float[batch, 784]" in the arena. */
-static const char *type_text(struct instance *in, enum dtype t, const struct shape *s) {
+const char *instance_type_text(struct instance *in, enum dtype t, const struct shape *s) {
     char text[SHAPE_TEXT];
     return arena_printf(&in->scratch, "%s%s", dtype_name(t),
                         shape_print(text, sizeof text, in->binder.symbols, s));
+}
+
+static void note_declared(struct diag *d, const struct node *n) {
+    struct span at = instance_node_span(n);
+    if (at.source) diag_note(d, at, "`%s` is declared here", node_word(n));
 }
 
 /* ---- what is needed ---- */
@@ -163,7 +153,7 @@ static void report_unfed(struct instance *in, const struct node *n) {
                            : diag_error(in->diags, E_UNFED, demand_span(in),
                                         "`%s` is a placeholder and was not fed", node_word(n));
     diag_trail(d, in->demanded_at);
-    if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
+    note_declared(d, n);
     if (n->name) diag_help(d, "feed it: .%s(%s=...)", in->d->training ? "run" : "eval", n->name);
 }
 
@@ -175,9 +165,10 @@ static bool refuse_feed(struct instance *in, int f) {
     struct shape given = tensor_shape(v);
     struct diag *d =
         diag_error(in->diags, E_FEED, demand_span(in), "`%s` is %s, but is fed %s", node_word(n),
-                   type_text(in, n->dtype, &n->shape), type_text(in, v->dtype, &given));
+                   instance_type_text(in, n->dtype, &n->shape),
+                   instance_type_text(in, v->dtype, &given));
     diag_trail(d, in->demanded_at);
-    if (node_span(n).source) diag_note(d, node_span(n), "`%s` is declared here", node_word(n));
+    note_declared(d, n);
     return false;
 }
 
@@ -236,15 +227,15 @@ static bool refuse_result(struct instance *in, const struct node *n, const struc
     char text[SHAPE_TEXT];
     struct diag *d;
     if (other && expected >= 0)
-        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n),
+        d = diag_error(in->diags, E_DIM_CONFLICT, instance_node_span(n),
                        "two sizes for `%s`: `%s` makes it %" PRId64 ", but it is %" PRId64 " in %s",
                        dim_print(text, sizeof text, in->binder.symbols, dim), node_word(n),
                        copy->shape.d[axis].k, expected, node_word(other));
     else
-        d = diag_error(in->diags, E_DIM_CONFLICT, node_span(n),
+        d = diag_error(in->diags, E_DIM_CONFLICT, instance_node_span(n),
                        "`%s` is %s, but with these feeds it is %s", node_word(n),
-                       type_text(in, n->dtype, &n->shape),
-                       type_text(in, copy->dtype, &copy->shape));
+                       instance_type_text(in, n->dtype, &n->shape),
+                       instance_type_text(in, copy->dtype, &copy->shape));
     diag_trail(d, n->origin);
     if (in->demanded_at) diag_note(d, demand_span(in), "demanded here");
     return false;
@@ -252,11 +243,12 @@ static bool refuse_result(struct instance *in, const struct node *n, const struc
 
 /* The copy's shape must be what the script's node said; symbols that it alone knows are bound by
  * it. */
-static bool bind_result(struct instance *in, const struct node *n, const struct node *copy) {
+bool instance_bind_result(struct instance *in, const struct node *n, const struct node *copy) {
     if (n->shape.rank != copy->shape.rank || n->dtype != copy->dtype) {
-        diag_error(in->diags, E_SHAPE, node_span(n), "`%s` is %s, but with these feeds it is %s",
-                   node_word(n), type_text(in, n->dtype, &n->shape),
-                   type_text(in, copy->dtype, &copy->shape));
+        diag_error(in->diags, E_SHAPE, instance_node_span(n),
+                   "`%s` is %s, but with these feeds it is %s", node_word(n),
+                   instance_type_text(in, n->dtype, &n->shape),
+                   instance_type_text(in, copy->dtype, &copy->shape));
         return false;
     }
     for (int k = 0; k < n->shape.rank; k++) {
@@ -288,19 +280,8 @@ static struct node *copy_fed(struct instance *in, const struct node *n, int f) {
     return copy;
 }
 
-/* COPIED, WAITS for a size that another node may bind, or FAILED with a report. */
-enum outcome { COPIED, WAITS, FAILED };
-
-static enum outcome copy_call(struct instance *in, const struct node *n, struct node **copy,
-                              uint32_t *unbound) {
-    struct build *b = &in->p->build;
-    struct node *few[MAX_INPUTS], **inputs = few;
-    if (n->n_in > MAX_INPUTS) inputs = arena_array(&in->scratch, struct node *, n->n_in);
-    for (int k = 0; k < n->n_in; k++) {
-        bool target = n->op->id == OP_assign && k == 0;
-        inputs[k] = target ? copy_leaf(in, n->in[0], &n->in[0]->shape) : in->copy[n->in[k]->number];
-        if (!inputs[k]) return *unbound = 0, WAITS;
-    }
+enum outcome instance_append(struct instance *in, struct build *b, const struct node *n,
+                             struct node **inputs, struct node **copy, uint32_t *unbound) {
     struct attr attr[MAX_SETTINGS];
     for (int k = 0; k < n->op->n_settings; k++) {
         attr[k] = n->attr[k];
@@ -310,8 +291,24 @@ static enum outcome copy_call(struct instance *in, const struct node *n, struct 
     }
     b->origin = n->origin;
     b->spelling = n->spelling;
-    *copy = build_op(b, n->op->id, inputs, n->n_in, attr, n->at, n->path);
+    if (n->op->id == OP_scan)
+        return instance_append_scan(in, b, n, inputs, attr, copy, unbound);
+    *copy = n->op->id == OP_scan_result
+                ? build_scan_result(b, inputs[0], (int)n->attr[0].i)
+                : build_op(b, n->op->id, inputs, n->n_in, attr, n->at, n->path);
     return *copy ? COPIED : FAILED;
+}
+
+static enum outcome copy_call(struct instance *in, const struct node *n, struct node **copy,
+                              uint32_t *unbound) {
+    struct node *few[MAX_INPUTS], **inputs = few;
+    if (n->n_in > MAX_INPUTS) inputs = arena_array(&in->scratch, struct node *, n->n_in);
+    for (int k = 0; k < n->n_in; k++) {
+        bool target = n->op->id == OP_assign && k == 0;
+        inputs[k] = target ? copy_leaf(in, n->in[0], &n->in[0]->shape) : in->copy[n->in[k]->number];
+        if (!inputs[k]) return *unbound = 0, WAITS;
+    }
+    return instance_append(in, &in->p->build, n, inputs, copy, unbound);
 }
 
 /* unbound: the symbol it waits for, or 0 when it waits for an input. */
@@ -334,7 +331,7 @@ static enum outcome copy_node(struct instance *in, int i, uint32_t *unbound) {
         enum outcome outcome = copy_call(in, n, &copy, unbound);
         if (outcome != COPIED) return outcome;
     }
-    if (!bind_result(in, n, copy)) return FAILED;
+    if (!instance_bind_result(in, n, copy)) return FAILED;
     if (!copy->name && copy->op->id != OP_constant) copy->name = n->name;
     in->copy[i] = copy;
     return COPIED;
@@ -342,7 +339,7 @@ static enum outcome copy_node(struct instance *in, int i, uint32_t *unbound) {
 
 static void report_unbound(struct instance *in, const struct node *n, uint32_t symbol) {
     const char *name = in->binder.symbols->list.at[symbol].name;
-    struct diag *d = diag_error(in->diags, E_UNFED, node_span(n),
+    struct diag *d = diag_error(in->diags, E_UNFED, instance_node_span(n),
                                 "`%s` needs the size of `%s`, and nothing that is fed has it",
                                 node_word(n), name ? name : "?");
     diag_trail(d, n->origin);

@@ -23,6 +23,8 @@ struct opt_pass {
 extern const struct opt_pass opt_passes[];
 extern const int n_opt_passes;
 
+/* One pass over a program, and before over the bodies of its loops. */
+void opt_run_pass(struct program *p, const struct opt_pass *pass);
 /* All passes in order; `watch` (may be NULL) is called after each, for dumps. */
 void opt_run(struct program *p,
              void (*watch)(void *context, struct program *p, const struct opt_pass *pass),

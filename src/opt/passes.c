@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ir/loop.h"
 #include "opt/opt.h"
 
 #define PASS(id, summary) void opt_##id(struct program *p);
@@ -30,12 +31,26 @@ static void verify(struct program *p, const char *after) {
 #endif
 }
 
+void opt_run_pass(struct program *p, const struct opt_pass *pass) {
+    struct arena scratch = {0};
+    struct node_list order = graph_order(&p->graph, &scratch, p->roots, p->n_roots, NULL, NULL);
+    for (int i = 0; i < order.n; i++) {
+        struct program body;
+        if (order.at[i]->op->id != OP_scan) continue;
+        loop_open(order.at[i]->loop, p, &body);
+        opt_run_pass(&body, pass);
+        loop_close(order.at[i]->loop, &body);
+    }
+    arena_free(&scratch);
+    pass->run(p);
+}
+
 void opt_run(struct program *p,
              void (*watch)(void *context, struct program *p, const struct opt_pass *pass),
              void *context) {
     verify(p, "instantiation");
     for (int i = 0; i < n_opt_passes; i++) {
-        opt_passes[i].run(p);
+        opt_run_pass(p, &opt_passes[i]);
         verify(p, opt_passes[i].name);
         if (watch) watch(context, p, &opt_passes[i]);
     }

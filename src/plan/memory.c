@@ -40,7 +40,7 @@ static void find_lifetimes(struct schedule *s) {
 }
 
 static bool wants_buffer(const struct value *v) {
-    return v->writer >= 0 && v->home < 0 && v->bytes > 0;
+    return v->writer >= 0 && v->home < 0 && v->result < 0 && v->bytes > 0;
 }
 
 /* An input of elementwise task t that dies at `step`, has a buffer and exactly the form of the

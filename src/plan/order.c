@@ -163,12 +163,12 @@ static int list_tasks(struct schedule *s, const bool *late, bool by_bytes, int *
 /* ---- which tasks run late ---- */
 
 /* It cannot fail, and may write over what it reads: few elementwise kernels check anything, and
- * what has no inputs has nothing to check. */
+ * what has no inputs has nothing to check, unless it is a loop. */
 static bool may_run_late(const struct task *t) {
     for (int i = 0; t->program && i < t->program->n_instructions; i++)
         if (ew_can_raise(&t->program->at[i]))
             return false;
-    return t->program != NULL || t->n_in == 0;
+    return t->program != NULL || (t->n_in == 0 && t->nodes[0]->op->trait != OP_LOOP);
 }
 
 static void choose_late(struct schedule *s, bool *late) {

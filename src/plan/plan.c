@@ -38,7 +38,8 @@ static const struct kernel *find_kernel(const struct task *t, enum isa isa) {
     return kernel_find(isa, t->copies ? OP_assign : t->nodes[0]->op->id);
 }
 
-static void make_step(struct step *step, const struct task *t, enum isa isa, struct arena *a) {
+static bool make_step(struct step *step, const struct task *t, const struct program *p,
+                      enum isa isa, struct arena *a) {
     struct kernel_call *c = &step->call;
     c->n_in = t->n_in, c->n_out = t->n_out;
     fill_args(a, t->in, t->n_in, &c->in, &step->in_node, &step->in);
@@ -49,12 +50,15 @@ static void make_step(struct step *step, const struct task *t, enum isa isa, str
     step->nodes = t->nodes, step->n_nodes = t->n_nodes;
     if (t->nodes[0]->op->trait == OP_RANDOM) {
         step->path = t->nodes[0]->path ? t->nodes[0]->path : "";
-        c->draw.path = hash_bytes(step->path, strlen(step->path), 0);
+        step->path_hash = c->draw.path = hash_bytes(step->path, strlen(step->path), 0);
     }
+    if (t->nodes[0]->op->id == OP_scan)
+        return repeat_make(step, p, isa);
     step->kernel = find_kernel(t, isa);
     assert(step->kernel && "an op without a kernel");
     step->kernel->prepare(c, &step->work, a);
     assert(step->work.n_phases <= MAX_PHASES);
+    return true;
 }
 
 /* Every variable the program touches gets its storage; the sum of their bytes. */
@@ -79,6 +83,12 @@ static bool allocate_variables(struct schedule *s, struct plan *plan) {
 static struct storage storage_of(const struct schedule *s, int v) {
     const struct value *value = &s->values.at[v];
     struct storage at = {.kind = STORAGE_SLAB, .buffer = value->buffer};
+    if (value->result >= 0) {
+        at.kind = STORAGE_RESULT;
+        at.feed = value->result;
+        at.holder = value->node;
+        return at;
+    }
     if (value->writer >= 0 && value->home < 0) {
         if (value->buffer >= 0)
             at.offset = s->buffers[value->buffer].offset;
@@ -105,19 +115,47 @@ static void bind_args(const struct schedule *s, struct plan *plan, const struct 
         if (storage[i].kind == STORAGE_FEED)
             plan->feed_uses[plan->n_feed_uses++] =
                 (struct feed_use){storage[i].feed, &form[i].data};
+        else if (storage[i].kind == STORAGE_RESULT)
+            plan->result_uses[plan->n_result_uses++] =
+                (struct feed_use){storage[i].feed, &form[i].data};
     }
 }
 
-static int count_feed_uses(const struct schedule *s) {
-    int n = 0;
-    for (int t = 0; t < s->tasks.n; t++)
-        for (int i = 0; i < s->tasks.at[t].n_in; i++)
-            n += s->values.at[s->tasks.at[t].in[i].value].feed >= 0;
-    return n;
+/* Makes room for them. */
+static void count_uses(const struct schedule *s, struct plan *plan) {
+    int n_feeds = 0, n_results = 0;
+    for (int t = 0; t < s->tasks.n; t++) {
+        const struct task *task = &s->tasks.at[t];
+        for (int i = 0; i < task->n_in; i++) {
+            n_feeds += s->values.at[task->in[i].value].feed >= 0;
+            n_results += s->values.at[task->in[i].value].result >= 0;
+        }
+        for (int i = 0; i < task->n_out; i++)
+            n_results += s->values.at[task->out[i].value].result >= 0;
+    }
+    plan->feed_uses = arena_array(s->keep, struct feed_use, n_feeds);
+    plan->result_uses = arena_array(s->keep, struct feed_use, n_results);
+}
+
+static void list_draws(struct schedule *s, struct plan *plan) {
+    for (int i = 0; i < plan->n_steps; i++) {
+        const struct step *step = &plan->steps[i];
+        plan->n_own_draws += step->path != NULL;
+        plan->n_draws += step->loop ? step->loop->plan->n_draws : step->path != NULL;
+    }
+    plan->draws = arena_array(s->keep, struct step *, plan->n_draws);
+    int own = 0, n = plan->n_own_draws;
+    for (int i = 0; i < plan->n_steps; i++) {
+        struct step *step = &plan->steps[i];
+        if (step->path)
+            plan->draws[own++] = step;
+        for (int k = 0; step->loop && k < step->loop->plan->n_draws; k++)
+            plan->draws[n++] = step->loop->plan->draws[k];
+    }
 }
 
 static void bind_steps(struct schedule *s, struct plan *plan) {
-    plan->feed_uses = arena_array(s->keep, struct feed_use, count_feed_uses(s));
+    count_uses(s, plan);
     for (int i = 0; i < plan->n_steps; i++) {
         struct step *step = &plan->steps[i];
         const struct task *t = &s->tasks.at[s->order.at[i]];
@@ -126,12 +164,8 @@ static void bind_steps(struct schedule *s, struct plan *plan) {
         step->shared_offset = s->shared_offset[i];
         if (step->work.scratch_bytes > plan->scratch_bytes)
             plan->scratch_bytes = step->work.scratch_bytes;
-        plan->n_draws += step->path != NULL;
     }
-    plan->draws = arena_array(s->keep, struct step *, plan->n_draws);
-    for (int i = 0, n = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].path)
-            plan->draws[n++] = &plan->steps[i];
+    list_draws(s, plan);
 }
 
 static void bind_fetches(const struct schedule *s, struct plan *plan, struct node *const *roots) {
@@ -159,7 +193,8 @@ static bool make_plan(struct schedule *s, struct plan *plan, struct program *p, 
     s->shared_bytes = arena_array(s->arena, size_t, plan->n_steps);
     s->shared_offset = arena_array(s->arena, size_t, plan->n_steps);
     for (int i = 0; i < plan->n_steps; i++) {
-        make_step(&plan->steps[i], &s->tasks.at[s->order.at[i]], isa, s->keep);
+        if (!make_step(&plan->steps[i], &s->tasks.at[s->order.at[i]], p, isa, s->keep))
+            return false;
         s->shared_bytes[i] = plan->steps[i].work.shared_bytes;
     }
     if (!memory_make(s))
@@ -177,12 +212,31 @@ static bool make_plan(struct schedule *s, struct plan *plan, struct program *p, 
     return true;
 }
 
-struct plan *plan_make(struct program *p, enum isa isa) {
+static struct plan *make(struct program *p, enum isa isa, bool is_body) {
     struct arena working = {0};
     struct plan *plan = arena_new(p->arena, struct plan);
-    struct schedule s = {.arena = &working, .keep = p->arena};
+    struct schedule s = {.arena = &working, .keep = p->arena, .is_body = is_body};
     plan->arena = p->arena;
     bool made = make_plan(&s, plan, p, isa);
     arena_free(&working);
     return made ? plan : NULL;
 }
+
+/* A plan's own steps come first. */
+static int number_steps(struct plan *plan, int first) {
+    int next = first + plan->n_steps;
+    plan->first_trace = first;
+    for (int i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].loop)
+            next = number_steps(plan->steps[i].loop->plan, next);
+    return next;
+}
+
+struct plan *plan_make(struct program *p, enum isa isa) {
+    struct plan *plan = make(p, isa, false);
+    if (plan)
+        plan->n_traces = number_steps(plan, 0);
+    return plan;
+}
+
+struct plan *plan_make_body(struct program *p, enum isa isa) { return make(p, isa, true); }

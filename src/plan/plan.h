@@ -15,13 +15,14 @@
 #include "ir/kernel.h"
 #include "ir/program.h"
 
-/* Where an argument's bytes are when the plan runs. */
-enum storage_kind { STORAGE_SLAB, STORAGE_FIXED, STORAGE_FEED };
+/* Where an argument's bytes are when the plan runs. RESULT: where the step of a loop is told to put
+ * what it gives. */
+enum storage_kind { STORAGE_SLAB, STORAGE_FIXED, STORAGE_FEED, STORAGE_RESULT };
 struct storage {
     enum storage_kind kind;
     size_t offset;             /* SLAB: in the slab */
     void *fixed;               /* FIXED: a variable's or constant's storage */
-    int feed;                  /* FEED: index of the fed tensor */
+    int feed;                  /* FEED, RESULT: index of the fed tensor, or of the result */
     int buffer;                /* SLAB: the buffer's number by birth, for dumps; -1: none */
     const struct node *holder; /* FIXED, FEED: the variable, constant or placeholder */
 };
@@ -36,13 +37,32 @@ struct step {
     size_t shared_offset; /* of call.shared in the slab */
     struct node **nodes;  /* what it computes: one node, or an elementwise group's in order */
     int n_nodes;
-    const char *path; /* RANDOM: of its draws, else NULL; call.draw.path is its hash_bytes(.., 0) */
+    const char *path;     /* RANDOM: of its draws, else NULL */
+    uint64_t path_hash;   /* hash_bytes(path); call.draw.path is it, in a loop mixed with the row */
+    struct repeat *loop;  /* what a scan repeats; it has no kernel then */
 };
 
-/* A data pointer that follows a feed. */
+/* A data pointer that follows a feed, or a result. */
 struct feed_use {
     int feed;
     void **at;
+};
+
+/* A loop as a step: the plan of its body, and where the params and results of one step are. What
+ * the body needs for itself is part of what the step shares (work.shared_bytes): the body's slab,
+ * the index, and for a carry that is not stacked two buffers that take turns. */
+struct repeat {
+    const struct loop *loop;
+    struct plan *plan; /* its feeds are the params, what it fetches are the results */
+    int64_t length;
+    bool reverse;
+    size_t index_offset; /* into what the step shares; the slab is at 0 */
+    struct loop_place {
+        size_t bytes;          /* of one row of a param, or of one result */
+        int last, stack;       /* results: which of the call's outputs, -1: nobody asks */
+        size_t turn_offset[2]; /* results: where it is put when it is in no output */
+    } *param, *result;         /* [loop_n_params], [loop_n_results] */
+    void **feed, **put;        /* of the step under way: [loop_n_params], [loop_n_results] */
 };
 
 struct plan {
@@ -61,13 +81,21 @@ struct plan {
     enum dtype *fetch_dtype;
     struct shape *fetch_shape; /* concrete */
     int n_fetch, n_feeds;
-    struct step *
-        *draws; /* the RANDOM steps: whoever runs the plan sets call.draw's seed and step */
-    int n_draws;
-    struct feed_use *feed_uses;
-    int n_feed_uses;
+    /* The RANDOM steps, those of loops too: whoever runs the plan sets call.draw's seed and step.
+     * The first n_own_draws are the plan's own. */
+    struct step **draws;
+    int n_draws, n_own_draws;
+    struct feed_use *feed_uses, *result_uses;
+    int n_feed_uses, n_result_uses;
+    int first_trace, n_traces; /* steps are numbered through all bodies; n_traces: of plan_make's */
     const void *bound_to, *bound_slab; /* exec's: what the other data pointers point into */
 };
+
+/* The plan of a loop's body, whose results are put where the step that repeats it says. In the
+ * outer plan's arena, as the rest of what `repeat_make` makes. */
+struct plan *plan_make_body(struct program *p, enum isa isa);
+/* Makes what `step` repeats; its call is known. false: as of plan_make. */
+bool repeat_make(struct step *step, const struct program *outer, enum isa isa);
 
 /* The plan of an optimised program, in its arena. Variables get their storage here when they have
  * none yet. NULL: there is not enough memory for that, or a size overflows. */

@@ -22,6 +22,7 @@ struct cutting {
     int n_groups;                /* groups are 1..n_groups */
     int *members, *first_member; /* nodes by group; [n_groups + 2] */
     int *left;                   /* [n_groups + 1] members not met yet */
+    int *first_result, *next_result; /* the nodes that are results of a scan; -1: end */
     int *stamp;                  /* [values] last task that was seen reading it */
     int n_stamps;
 };
@@ -29,7 +30,11 @@ struct cutting {
 static bool is_leaf(const struct node *n) { return n->op->trait == OP_LEAF; }
 static bool is_alias(const struct node *n) { return n->op->trait == OP_ALIAS; }
 static bool is_assign(const struct node *n) { return n->op->id == OP_assign; }
-static bool has_task(const struct node *n) { return !is_leaf(n) && !is_alias(n) && !is_assign(n); }
+static bool is_scan(const struct node *n) { return n->op->id == OP_scan; }
+static bool is_scan_result(const struct node *n) { return n->op->id == OP_scan_result; }
+static bool has_task(const struct node *n) {
+    return !is_leaf(n) && !is_alias(n) && !is_assign(n) && !is_scan_result(n);
+}
 
 static bool node_bytes(const struct node *n, size_t *bytes) {
     int64_t total = (int64_t)dtype_bytes(n->dtype);
@@ -72,6 +77,22 @@ static void find_roots(struct cutting *c, struct node *const *roots, int n_roots
     }
     for (int i = 0; i < n_roots; i++)
         c->needed[c->root[roots[i]->number]] = true;
+}
+
+/* The values of a scan are those of its results. */
+static void list_results(struct cutting *c) {
+    const struct node_list *nodes = &c->s->nodes;
+    c->first_result = arena_array(c->s->arena, int, nodes->n);
+    c->next_result = arena_array(c->s->arena, int, nodes->n);
+    for (int i = 0; i < nodes->n; i++)
+        c->first_result[i] = c->next_result[i] = -1;
+    for (int i = nodes->n - 1; i >= 0; i--) {
+        if (!is_scan_result(nodes->at[i]))
+            continue;
+        int scan = nodes->at[i]->in[0]->number;
+        c->next_result[i] = c->first_result[scan];
+        c->first_result[scan] = i;
+    }
 }
 
 static void list_groups(struct cutting *c) {
@@ -135,7 +156,13 @@ static void dissolve_large_groups(struct cutting *c) {
 
 static bool add_value(struct cutting *c, int i) {
     struct node *n = c->s->nodes.at[i];
-    struct value v = {.node = n, .writer = -1, .feed = -1, .update = -1, .home = -1, .buffer = -1};
+    struct value v = {.node = n,
+                      .writer = -1,
+                      .feed = -1,
+                      .update = -1,
+                      .home = -1,
+                      .result = -1,
+                      .buffer = -1};
     if (!node_bytes(n, &v.bytes))
         return false;
     c->s->value_of[i] = c->s->values.n;
@@ -151,6 +178,7 @@ int tasks_add_value(struct schedule *s, int of) {
                          .feed = -1,
                          .update = -1,
                          .home = -1,
+                         .result = -1,
                          .buffer = -1};
     array_push(s->arena, &s->values, copy);
     return s->values.n - 1;
@@ -232,6 +260,29 @@ static void build_program(struct cutting *c, struct task *t, const int *member, 
         memcpy(t->out, out, (size_t)t->n_out * sizeof *out);
 }
 
+/* The arguments of a task that is node i. */
+static void fill_task(struct cutting *c, struct task *t, int i, int task) {
+    struct schedule *s = c->s;
+    const struct node *n = s->nodes.at[i];
+    t->n_in = n->n_in;
+    t->in = arena_array(s->arena, struct task_arg, t->n_in);
+    for (int j = 0; j < t->n_in; j++)
+        t->in[j] = arg_of(c, n->in[j]);
+    if (!is_scan(n)) {
+        t->n_out = 1;
+        t->out = arena_new(s->arena, struct task_arg);
+        t->out[0] = arg_of(c, s->nodes.at[i]);
+        return;
+    }
+    for (int r = c->first_result[i]; r >= 0; r = c->next_result[r])
+        t->n_out++;
+    t->out = arena_array(s->arena, struct task_arg, t->n_out);
+    for (int r = c->first_result[i], k = 0; r >= 0; r = c->next_result[r]) {
+        t->out[k++] = arg_of(c, s->nodes.at[r]);
+        s->values.at[s->value_of[r]].writer = task;
+    }
+}
+
 /* The task of node i, or of the group whose last member it is. */
 static void add_task(struct cutting *c, int i) {
     struct schedule *s = c->s;
@@ -241,19 +292,13 @@ static void add_task(struct cutting *c, int i) {
     int task = s->tasks.n;
     for (int m = 0; m < n; m++) {
         t.nodes[m] = s->nodes.at[member[m]];
-        if (c->needed[member[m]])
+        if (c->needed[member[m]] && !is_scan(t.nodes[m]))
             s->values.at[s->value_of[member[m]]].writer = task;
     }
-    if (t.nodes[0]->op->trait == OP_ELEMENTWISE) {
+    if (t.nodes[0]->op->trait == OP_ELEMENTWISE)
         build_program(c, &t, member, n);
-    } else {
-        t.n_in = t.nodes[0]->n_in, t.n_out = 1;
-        t.in = arena_array(s->arena, struct task_arg, t.n_in);
-        t.out = arena_new(s->arena, struct task_arg);
-        for (int j = 0; j < t.n_in; j++)
-            t.in[j] = arg_of(c, t.nodes[0]->in[j]);
-        t.out[0] = arg_of(c, t.nodes[0]);
-    }
+    else
+        fill_task(c, &t, i, task);
     note_reads(c, &t, task);
     array_push(s->arena, &s->tasks, t);
 }
@@ -322,9 +367,12 @@ static void list_readers(struct schedule *s) {
 /* The value of node i, if it has one; its task, when all of it has been met. */
 static bool add_node(struct cutting *c, int i) {
     const struct node *n = c->s->nodes.at[i];
-    if (is_alias(n) || is_assign(n))
+    if (is_alias(n) || is_assign(n) || is_scan_result(n))
         return true;
-    if (c->needed[i] && !add_value(c, i))
+    for (int r = c->first_result[i]; r >= 0; r = c->next_result[r])
+        if (!add_value(c, r))
+            return false;
+    if (!is_scan(n) && c->needed[i] && !add_value(c, i))
         return false;
     if (has_task(n) && (c->group[i] == 0 || --c->left[c->group[i]] == 0))
         add_task(c, i);
@@ -346,6 +394,7 @@ bool tasks_make(struct schedule *s, struct program *p) {
         s->value_of[i] = -1;
     find_roots(&c, p->roots, p->n_roots);
     list_groups(&c);
+    list_results(&c);
     dissolve_large_groups(&c);
     for (int i = 0; i < n; i++)
         if (!add_node(&c, i))
@@ -363,7 +412,10 @@ bool tasks_make(struct schedule *s, struct program *p) {
     s->fetch = arena_array(s->arena, int, p->n_fetch);
     for (int i = 0; i < p->n_fetch; i++) {
         s->fetch[i] = s->value_of[c.root[p->roots[i]->number]];
-        s->values.at[s->fetch[i]].fetched = true;
+        struct value *v = &s->values.at[s->fetch[i]];
+        v->fetched = true;
+        if (s->is_body && v->writer >= 0 && v->result < 0)
+            v->result = i;
     }
     list_readers(s);
     return true;

@@ -17,6 +17,7 @@ struct value {
     int feed;         /* a fed leaf: which */
     int update;       /* a variable that is assigned: which of schedule.updates, else -1 */
     int home;         /* a result written straight into a variable: the update it makes, else -1 */
+    int result;       /* of a loop's body: which result of the step is written here, else -1 */
     int n_readers;    /* tasks */
     int first_reader; /* of schedule.readers */
     bool fetched;
@@ -48,6 +49,7 @@ struct update {
 struct schedule {
     struct arena *arena; /* while the plan is made */
     struct arena *keep;  /* the plan's */
+    bool is_body;        /* fetched values are the results of a loop's step */
     struct node_list nodes;
     int *value_of; /* [nodes.n]; -1: only seen inside a group */
     ARRAY(struct value) values;

@@ -36,7 +36,7 @@ static bool is_fusion(const struct opt_pass *pass) { return !strcmp(pass->name, 
 static void run_passes_but_fusion(struct program *p) {
     for (int i = 0; i < n_opt_passes; i++)
         if (!is_fusion(&opt_passes[i]))
-            opt_passes[i].run(p);
+            opt_run_pass(p, &opt_passes[i]);
 }
 
 struct demand demand_of(const struct request *r, struct arena *arena) {
@@ -163,7 +163,7 @@ static bool execute(struct session *s, struct compiled *c, struct request *r) {
 static bool execute_and_show(struct session *s, struct compiled *c, struct request *r) {
     struct run run = {.check_numerics = s->options.check_numerics};
     if (s->options.dump->when == STAGE_RUN)
-        run.trace = arena_array(&c->arena, struct step_trace, c->plan->n_steps);
+        run.trace = arena_array(&c->arena, struct step_trace, c->plan->n_traces);
     if (!demand_execute(s, c, r, &run)) {
         failure_report(s, c, r, &run);
         return false;

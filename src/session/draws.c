@@ -34,7 +34,7 @@ void draws_set(struct draw_counts *c, struct plan *p, uint64_t seed, enum draw_d
     for (int i = 0; i < p->n_draws; i++) {
         struct draw *draw = &p->draws[i]->call.draw;
         if (domain == DRAW_EVALUATION) {
-            const struct draw_count *slot = find(c, draw->path);
+            const struct draw_count *slot = find(c, p->draws[i]->path_hash);
             count = slot && slot->n ? slot->n : 0;
         }
         draw->seed = seed;
@@ -46,11 +46,12 @@ void draws_set(struct draw_counts *c, struct plan *p, uint64_t seed, enum draw_d
 void draws_advance(struct draw_counts *c, const struct plan *p) {
     for (int i = 0; i < p->n_draws; i++) {
         const struct draw *draw = &p->draws[i]->call.draw;
+        uint64_t path = p->draws[i]->path_hash;
         if ((c->n + 1) * 2 > c->cap)
             grow(c);
-        struct draw_count *slot = find(c, draw->path);
+        struct draw_count *slot = find(c, path);
         c->n += slot->n == 0;
-        slot->path = draw->path;
+        slot->path = path;
         slot->n = (draw->step & COUNT_MASK) + 1;
     }
 }

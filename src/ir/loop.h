@@ -1,0 +1,116 @@
+/* Loops in the graph: what a `scan` node repeats, and how its inputs and results are numbered.
+ *
+ * A loop's body is a graph of its own, closed: whatever it takes from outside comes in through its
+ * params, which are placeholders. Everything that goes over an axis goes over axis 0 (the evaluator
+ * transposes). Of one step, at row t:
+ *
+ *   params, and the inputs of the node that they are taken from, in this order
+ *     index      t, an int; has no input. Always param 0
+ *     over       row t of an input
+ *     lag        row t + lag (lag is -1 or 1) of an input, or, where there is none, another input:
+ *                what a carry was before the step, when the first input is the stack of what it
+ *                was after each. All the first inputs come before all the other ones
+ *     carry      what the step before gave; in the first step an input
+ *     capture    an input as it is, the same in each step
+ *   results
+ *     carries    for the step after, in the order of the params
+ *     outs       stacked, for whoever asks
+ *
+ * A `scan` node has several values and stands for none of them: a `scan_result` node is one.
+ * Numbered by `which`: the last carries, the stacks of carries, the stacks of outs. With length 0
+ * the last carries are the first ones. `reverse` goes from the last row to the first; row t of a
+ * stack is what the step at row t gave, either way.
+ *
+ * Promises: bodies of one form are one body to hash-consing, so that a script which traces a step
+ * again gets the node it had. Not for: making a body from a script's function (eval/scan.c), its
+ * gradient (grad/scan.c), running it (plan/loop.c, exec/loop.c). */
+#ifndef NN_IR_LOOP_H
+#define NN_IR_LOOP_H
+
+#include "ir/build.h"
+#include "ir/program.h"
+
+struct loop {
+    int refs;
+    struct arena arena; /* of itself and of its graph */
+    struct graph graph;
+    uint64_t hash; /* of the form it was made with */
+    int n_over, n_lag, n_carry, n_capture, n_out;
+    int8_t *lag;          /* [n_lag] -1 or 1 */
+    struct node **param;  /* [loop_n_params] NULL: the passes found that the body does not need it */
+    struct node **result; /* [loop_n_results] */
+};
+
+static inline int loop_n_params(const struct loop *l) {
+    return 1 + l->n_over + l->n_lag + l->n_carry + l->n_capture;
+}
+static inline int loop_n_inputs(const struct loop *l) {
+    return l->n_over + 2 * l->n_lag + l->n_carry + l->n_capture;
+}
+static inline int loop_n_results(const struct loop *l) { return l->n_carry + l->n_out; }
+
+/* The first param of a kind; and the first input of a kind. */
+static inline int loop_lag_param(const struct loop *l) { return 1 + l->n_over; }
+static inline int loop_carry_param(const struct loop *l) { return 1 + l->n_over + l->n_lag; }
+static inline int loop_capture_param(const struct loop *l) {
+    return loop_carry_param(l) + l->n_carry;
+}
+static inline int loop_lag_first_input(const struct loop *l) { return l->n_over + l->n_lag; }
+static inline int loop_carry_input(const struct loop *l) { return l->n_over + 2 * l->n_lag; }
+static inline int loop_capture_input(const struct loop *l) {
+    return loop_carry_input(l) + l->n_carry;
+}
+/* The input that param p, which is not the index, takes its value from: of a lag, the stack. */
+static inline int loop_input_of(const struct loop *l, int p) {
+    return p < loop_carry_param(l) ? p - 1 : p - 1 + l->n_lag;
+}
+/* Over and lag params are rows of their input. */
+static inline bool loop_takes_rows(const struct loop *l, int p) {
+    return p > 0 && p < loop_carry_param(l);
+}
+
+/* What `which` of a scan_result says. */
+static inline int loop_last(int carry) { return carry; }
+static inline int loop_stack(const struct loop *l, int carry) { return l->n_carry + carry; }
+static inline int loop_out(const struct loop *l, int out) { return 2 * l->n_carry + out; }
+static inline int loop_n_values(const struct loop *l) { return 2 * l->n_carry + l->n_out; }
+
+/* A loop whose params, lags and results are to be filled in; one reference. */
+struct loop *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out);
+struct loop *loop_ref(struct loop *l);
+void loop_unref(struct loop *l);
+/* Appends to the body; all else is as in `b`. */
+struct build loop_build(struct loop *l, const struct build *b);
+/* Param p, made of a row of its input, or of the input itself. */
+struct node *loop_add_param(struct loop *l, struct build *body, int p, const struct node *input);
+/* Param 0. */
+struct node *loop_add_index(struct loop *l, struct build *body);
+/* All is filled in: from here on the loop is what its hash says. */
+void loop_finish(struct loop *l);
+bool loop_same(const struct loop *a, const struct loop *b);
+
+/* Copies of the body's nodes for another graph: copy[] by the number in the walk from the results,
+ * which numbers them. What is in `given` (by param) stands for the params. Gives the walk's order,
+ * in `a`. */
+struct node_list loop_copy(const struct loop *l, struct arena *a, struct build *to,
+                           struct node *const *given, struct node ***copy);
+
+/* The node that repeats l, which takes over the reference; its results. length: the number of
+ * steps. remember: see opt/remember.c; 0 is every step. */
+struct node *build_scan(struct build *b, struct loop *l, struct node *const *in, struct dim length,
+                        bool reverse, int64_t remember);
+struct node *build_scan_result(struct build *b, struct node *scan, int which);
+enum { SCAN_LENGTH, SCAN_REVERSE, SCAN_REMEMBER }; /* settings of scan, in the row's order */
+static inline struct dim scan_length(const struct node *scan) {
+    return scan->attr[SCAN_LENGTH].shape.d[0];
+}
+
+/* The body as a program, for what works on programs: its results are the roots, its params what is
+ * fed. Between the two calls the graph is the program's. */
+void loop_open(struct loop *l, const struct program *outer, struct program *body);
+void loop_close(struct loop *l, const struct program *body);
+
+/* What must hold of a scan node, but for its body's nodes: NULL, or the first thing that does not. */
+const char *loop_verify(struct arena *a, struct symbols *symbols, const struct node *scan);
+
+#endif
