@@ -9,7 +9,7 @@
  * Not for: the gradient of one op (ops/, beside its kernel), and for who may be trained (eval/). */
 #include <assert.h>
 
-#include "grad/grad.h"
+#include "grad/scan.h"
 
 /* What the walk knows of the nodes below the loss, by their number in `order`. */
 struct tape {
@@ -17,6 +17,7 @@ struct tape {
     struct node_list order;
     bool *wanted;           /* it is one of wrt, or depends differentiably on one */
     struct node **gradient; /* the sum of what users contributed so far; NULL: nothing yet */
+    int *first_result, *next_result; /* the results of each scan; -1: end */
 };
 
 static bool is_listed(const struct node_list *order, const struct node *n) {
@@ -25,12 +26,15 @@ static bool is_listed(const struct node_list *order, const struct node *n) {
 
 /* Whether a change of n's input i changes n smoothly: both are floats and the op has a gradient.
  * Conditions, indices and comparisons are bools and integers, so the dtypes say it. */
-static bool is_differentiable(const struct node *n, int i) {
+bool grad_flows(const struct node *n, int i) {
+    if (n->op->id == OP_scan_result) return dtype_is_float(n->dtype);
+    if (n->op->id == OP_scan) return dtype_is_float(n->in[i]->dtype);
     return n->op->gradient && dtype_is_float(n->dtype) && dtype_is_float(n->in[i]->dtype);
 }
 
-static struct node_list number_nodes(struct graph *g, struct arena *a, struct node *loss) {
-    struct node_list order = graph_order(g, a, &loss, 1, NULL, NULL);
+static struct node_list number_nodes(struct graph *g, struct arena *a, struct node *const *y,
+                                     int n_y) {
+    struct node_list order = graph_order(g, a, y, n_y, NULL, NULL);
     for (int i = 0; i < order.n; i++) order.at[i]->number = i;
     return order;
 }
@@ -41,7 +45,19 @@ static void mark_wanted(struct tape *t, struct node *const *wrt, int n_wrt) {
     for (int i = 0; i < t->order.n; i++) {
         const struct node *n = t->order.at[i];
         for (int k = 0; k < n->n_in && !t->wanted[i]; k++)
-            t->wanted[i] = t->wanted[n->in[k]->number] && is_differentiable(n, k);
+            t->wanted[i] = t->wanted[n->in[k]->number] && grad_flows(n, k);
+    }
+}
+
+static void list_results(struct tape *t, struct arena *a) {
+    t->first_result = arena_array(a, int, t->order.n);
+    t->next_result = arena_array(a, int, t->order.n);
+    for (int i = 0; i < t->order.n; i++) t->first_result[i] = t->next_result[i] = -1;
+    for (int i = t->order.n - 1; i >= 0; i--) {
+        if (t->order.at[i]->op->id != OP_scan_result) continue;
+        int scan = t->order.at[i]->in[0]->number;
+        t->next_result[i] = t->first_result[scan];
+        t->first_result[scan] = i;
     }
 }
 
@@ -59,41 +75,71 @@ static void contribute(struct tape *t, const struct node *n, int i, struct node 
     *sum = *sum ? build_2(t->b, OP_add, *sum, dx) : dx;
 }
 
+/* A scan has no gradient of its own, but its results have. */
+static void differentiate_scan(struct tape *t, struct arena *scratch, struct node *n,
+                               const bool *need, struct node **dx) {
+    struct node **dy = arena_array(scratch, struct node *, loop_n_values(n->loop));
+    bool any = false;
+    for (int r = t->first_result[n->number]; r >= 0; r = t->next_result[r]) {
+        dy[t->order.at[r]->attr[0].i] = t->gradient[r];
+        any |= t->gradient[r] != NULL;
+    }
+    if (any) grad_scan(t->b, n, dy, need, dx);
+}
+
 static void differentiate(struct tape *t, struct arena *scratch, struct node *n, struct node *dy) {
+    if (n->op->id == OP_scan_result) return; /* its scan comes later in the walk, and asks for it */
     bool *need = arena_array(scratch, bool, n->n_in);
     struct node **dx = arena_array(scratch, struct node *, n->n_in);
     bool any = false;
     for (int i = 0; i < n->n_in; i++)
-        any |= need[i] = t->wanted[n->in[i]->number] && is_differentiable(n, i);
+        any |= need[i] = t->wanted[n->in[i]->number] && grad_flows(n, i);
     if (!any) return;
     t->b->origin = n->origin;
     struct gradient_call call = {.b = t->b, .node = n, .dy = dy, .need = need, .dx = dx};
-    n->op->gradient(&call);
+    if (n->op->id == OP_scan)
+        differentiate_scan(t, scratch, n, need, dx);
+    else
+        n->op->gradient(&call);
     for (int i = 0; i < n->n_in; i++)
         if (need[i] && dx[i]) contribute(t, n, i, dx[i]);
 }
 
-void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int n_wrt,
-                struct node **gradient) {
+void grad_build_from(struct build *b, struct node *const *y, struct node *const *seed, int n_y,
+                     struct node *const *wrt, int n_wrt, struct node **gradient) {
     struct arena scratch = {0};
     const struct origin *origin = b->origin;
     const char *spelling = b->spelling;
-    struct tape t = {.b = b, .order = number_nodes(b->graph, &scratch, loss)};
+    struct tape t = {.b = b, .order = number_nodes(b->graph, &scratch, y, n_y)};
     t.wanted = arena_array(&scratch, bool, t.order.n);
     t.gradient = arena_array(&scratch, struct node *, t.order.n);
+    list_results(&t, &scratch);
     mark_wanted(&t, wrt, n_wrt);
 
     b->spelling = NULL;
-    b->origin = loss->origin;
-    if (dtype_is_float(loss->dtype) && t.wanted[loss->number])
-        t.gradient[loss->number] = build_scalar(b, loss->dtype, 1);
+    for (int i = 0; i < n_y; i++) {
+        struct node **sum = &t.gradient[y[i]->number];
+        b->origin = y[i]->origin;
+        if (seed[i] && t.wanted[y[i]->number])
+            *sum = *sum ? build_2(b, OP_add, *sum, seed[i]) : seed[i];
+    }
     for (int i = t.order.n - 1; i >= 0; i--)
-        if (t.wanted[i] && t.gradient[i]) differentiate(&t, &scratch, t.order.at[i], t.gradient[i]);
+        if (t.wanted[i] && (t.gradient[i] || t.first_result[i] >= 0))
+            differentiate(&t, &scratch, t.order.at[i], t.gradient[i]);
     for (int i = 0; i < n_wrt; i++)
         gradient[i] = is_listed(&t.order, wrt[i]) ? t.gradient[wrt[i]->number] : NULL;
     b->origin = origin;
     b->spelling = spelling;
     arena_free(&scratch);
+}
+
+void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int n_wrt,
+                struct node **gradient) {
+    const struct origin *origin = b->origin;
+    b->origin = loss->origin;
+    struct node *one = dtype_is_float(loss->dtype) ? build_scalar(b, loss->dtype, 1) : NULL;
+    b->origin = origin;
+    grad_build_from(b, &loss, &one, 1, wrt, n_wrt, gradient);
 }
 
 /* Breadth first from the loss over what depends on wrt. A node cuts when something real flows in
@@ -102,7 +148,7 @@ void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int
  * comparison. */
 const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *loss,
                                  struct node *wrt) {
-    struct node_list order = number_nodes(g, a, loss);
+    struct node_list order = number_nodes(g, a, &loss, 1);
     if (!is_listed(&order, wrt) || wrt == loss) return NULL;
     bool *depends = arena_array(a, bool, order.n), *seen = arena_array(a, bool, order.n);
     const struct node **queue = arena_array(a, const struct node *, order.n);
@@ -120,7 +166,7 @@ const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *
         for (int k = 0; k < n->n_in; k++) {
             const struct node *in = n->in[k];
             if (!depends[in->number]) continue;
-            if (!is_differentiable(n, k) && (in == wrt || dtype_is_float(in->dtype))) return n;
+            if (!grad_flows(n, k) && (in == wrt || dtype_is_float(in->dtype))) return n;
             if (in == wrt && !user) user = n;
             if (seen[in->number] || in == wrt) continue;
             seen[in->number] = true;

@@ -16,6 +16,14 @@
 void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int n_wrt,
                 struct node **gradient);
 
+/* The same from several tensors: seed[i] is the gradient with respect to y[i], of its shape; NULL:
+ * none. */
+void grad_build_from(struct build *b, struct node *const *y, struct node *const *seed, int n_y,
+                     struct node *const *wrt, int n_wrt, struct node **gradient);
+
+/* Whether a change of n's input i changes n smoothly. */
+bool grad_flows(const struct node *n, int i);
+
 /* When gradient[i] is NULL: the op nearest to the loss that cuts every path from wrt to it (argmax,
  * stop_gradient, a comparison), or NULL when there is no path at all. */
 const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *loss,

@@ -103,6 +103,43 @@ void loop_finish(struct loop *l) {
     arena_free(&scratch);
 }
 
+void loop_drop_unused(struct loop *l, struct node **in) {
+    struct arena scratch = {0};
+    struct node_list order = number_body(l, &scratch);
+    const int *param = find_params(l, &scratch, &order);
+    bool *used = arena_array(&scratch, bool, loop_n_params(l));
+    for (int i = 0; i < order.n; i++)
+        if (param[i] >= 0)
+            used[param[i]] = true;
+    used[0] = true;
+    for (int c = 0; c < l->n_carry; c++)
+        used[loop_carry_param(l) + c] = true;
+    struct loop was = *l;
+    int n_in = 0, n_params = 0, lags = 0;
+    struct node **first = arena_array(&scratch, struct node *, l->n_lag);
+    for (int p = 0; p < loop_n_params(&was); p++) {
+        int lag = p - loop_lag_param(&was);
+        bool is_lag = lag >= 0 && lag < was.n_lag;
+        if (lag == was.n_lag) /* behind the stacks of lags come their first rows */
+            for (int k = 0; k < lags; k++)
+                in[n_in++] = first[k];
+        if (used[p]) {
+            l->param[n_params++] = was.param[p];
+            if (is_lag) {
+                first[lags] = in[loop_lag_first_input(&was) + lag];
+                l->lag[lags++] = was.lag[lag];
+            }
+            if (p)
+                in[n_in++] = in[loop_input_of(&was, p)];
+        } else if (is_lag) {
+            l->n_lag--;
+        } else {
+            *(p < loop_lag_param(&was) ? &l->n_over : &l->n_capture) -= 1;
+        }
+    }
+    arena_free(&scratch);
+}
+
 /* Two nodes of bodies that are walked side by side. */
 static bool same_place(const struct node *a, int param_a, const struct node *b, int param_b) {
     if (a->n_in != b->n_in || param_a != param_b)

@@ -85,6 +85,8 @@ struct build loop_build(struct loop *l, const struct build *b);
 struct node *loop_add_param(struct loop *l, struct build *body, int p, const struct node *input);
 /* Param 0. */
 struct node *loop_add_index(struct loop *l, struct build *body);
+/* Before loop_finish: leaves out the rows and captures that no result needs, and their inputs. */
+void loop_drop_unused(struct loop *l, struct node **in);
 /* All is filled in: from here on the loop is what its hash says. */
 void loop_finish(struct loop *l);
 bool loop_same(const struct loop *a, const struct loop *b);

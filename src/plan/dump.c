@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "ir/loop.h"
 #include "plan/plan.h"
 
 static void print_bytes(double bytes, FILE *out) {
@@ -32,6 +33,8 @@ static void print_storage(const struct storage *s, FILE *out) {
             fprintf(out, "b%d+%zu", s->buffer, s->offset);
         else
             fputs("empty", out);
+    } else if (s->kind == STORAGE_RESULT) {
+        fprintf(out, "result%d", s->feed);
     } else if (s->kind == STORAGE_FEED) {
         if (n->name)
             fputs(n->name, out);
@@ -71,8 +74,26 @@ void plan_print_place(const struct step *step, const struct sources *sources, FI
     fprintf(out, "  ; %s:%" PRIu32 ":%" PRIu32, at.path, at.line, at.column);
 }
 
-static void print_step(const struct plan *p, const struct step *s, const struct sources *sources,
-                       FILE *out) {
+void plan_print_indent(int depth, FILE *out) {
+    for (int i = 0; i < depth; i++)
+        fputs("  | ", out);
+}
+
+static void print_results(const struct plan *body, int depth, FILE *out) {
+    plan_print_indent(depth, out);
+    fputs("->", out);
+    for (int i = 0; i < body->n_fetch; i++) {
+        fputc(' ', out);
+        print_storage(&body->fetch[i], out);
+    }
+    fputc('\n', out);
+}
+
+static void print_steps(const struct plan *p, int depth, const struct sources *sources, FILE *out);
+
+static void print_step(const struct plan *p, const struct step *s, int depth,
+                       const struct sources *sources, FILE *out) {
+    plan_print_indent(depth, out);
     plan_print_step(p, s, out);
     bool copies = is_copy(s) || s->nodes[0]->op->id == OP_assign; /* in[0] is where they write */
     for (int i = copies; i < s->call.n_in; i++) {
@@ -88,10 +109,25 @@ static void print_step(const struct plan *p, const struct step *s, const struct 
         fputc(')', out);
     }
     plan_print_place(s, sources, out);
+    if (s->loop) {
+        fprintf(out, "  ; %s%" PRId64 " rows\n", s->loop->reverse ? "from the last of " : "",
+                s->loop->length);
+        print_steps(s->loop->plan, depth + 1, sources, out);
+        print_results(s->loop->plan, depth + 1, out);
+        return;
+    }
     fprintf(out, "  ; %s", s->work.name ? s->work.name : s->nodes[0]->op->name);
     for (int i = 0; i < s->work.n_phases; i++)
         fprintf(out, "%s%" PRId64, i > 0 ? " + " : ", ", s->work.units[i]);
     fputs(" units\n", out);
+}
+
+static void print_steps(const struct plan *p, int depth, const struct sources *sources, FILE *out) {
+    for (int i = 0; i < p->n_steps; i++) {
+        if (i == p->first_write && p->n_assigned > 0)
+            fputs("variables are written from here on\n", out);
+        print_step(p, &p->steps[i], depth, sources, out);
+    }
 }
 
 void plan_dump(const struct plan *p, const struct sources *sources, FILE *out) {
@@ -106,11 +142,7 @@ void plan_dump(const struct plan *p, const struct sources *sources, FILE *out) {
     fputs("), scratch ", out);
     print_bytes((double)p->scratch_bytes, out);
     fputc('\n', out);
-    for (int i = 0; i < p->n_steps; i++) {
-        if (i == p->first_write && p->n_assigned > 0)
-            fputs("variables are written from here on\n", out);
-        print_step(p, &p->steps[i], sources, out);
-    }
+    print_steps(p, 0, sources, out);
     for (int i = 0; i < p->n_fetch; i++) {
         fprintf(out, "fetch %d ", i);
         print_storage(&p->fetch[i], out);

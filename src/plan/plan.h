@@ -108,6 +108,8 @@ void plan_dump(const struct plan *p, const struct sources *sources, FILE *out);
 
 /* "s4 matmul", "s7 elementwise{mul add}": how a step begins in dumps of plans and traces. */
 void plan_print_step(const struct plan *p, const struct step *step, FILE *out);
+/* What stands before the lines of a body that is `depth` loops deep. */
+void plan_print_indent(int depth, FILE *out);
 /* "  ; mlp.nn:12:9", or nothing when the step comes from nowhere in a script. */
 void plan_print_place(const struct step *step, const struct sources *sources, FILE *out);
 

@@ -64,6 +64,15 @@ static void note_demand(struct session *s, struct diag *d, const struct request 
         diag_note(d, at, "demanded by %s", demand_words(s, r));
 }
 
+/* " in the step of row 17 of a loop", and "" outside of loops: innermost first. */
+static const char *rows_text(struct arena *a, const struct run *run) {
+    const char *text = "";
+    for (int i = 0; i < run->n_rows; i++)
+        text = arena_printf(a, "%s%s%" PRId64, text, i ? " of row " : ", in the step of row ",
+                            run->row[i]);
+    return text;
+}
+
 /* ---- an element outside an op's domain */
 
 #define FROM_FRONT "indices in a tensor count from the front only: add the size to those below 0"
@@ -144,12 +153,13 @@ static void report_domain(struct session *s, const struct request *r, const stru
         isfinite(f->value) ? arena_printf(&scratch, "%.9g", f->value) : value_word(f->value);
     struct diag *d;
     if (words && words->range)
-        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s", op_word(n),
-                       words->what, value, range);
+        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s%s", op_word(n),
+                       words->what, value, range, rows_text(&scratch, run));
     else
         d = diag_error(&s->diags, E_VALUE, origin_span(n->origin),
-                       "`%s`: %s %s is %s (element %" PRId64 ")", op_word(n),
-                       words ? words->what : "an element,", value, range, f->element);
+                       "`%s`: %s %s is %s (element %" PRId64 "%s)", op_word(n),
+                       words ? words->what : "an element,", value, range, f->element,
+                       rows_text(&scratch, run));
     if (words && words->negative && f->value < 0)
         diag_help(d, "%s", words->negative);
     diag_trail(d, n->origin);
@@ -222,9 +232,9 @@ static void note_first_op(struct session *s, struct diag *d, const struct reques
         const struct node *n = run.failed->nodes[0];
         element_text(element, &n->shape, run.fault.element);
         diag_note(d, user_span(s, n->origin),
-                  "`%s`%s is the first op that gives such a value: %s%s", op_word(n),
+                  "`%s`%s is the first op that gives such a value: %s%s%s", op_word(n),
                   n->at ? "" : ", which differentiating this needs,", value_word(run.fault.value),
-                  element);
+                  element, rows_text(&scratch, &run));
     }
     if (c)
         compiled_free(c);
@@ -291,13 +301,16 @@ static void report_not_finite(struct session *s, const struct compiled *c, const
 /* --check-numerics: any op. */
 static void report_numerics(struct session *s, const struct request *r, const struct run *run) {
     const struct node *n = run->failed->nodes[0];
+    struct arena scratch = {0};
     char element[ELEMENT_TEXT];
     element_text(element, &n->shape, run->fault.element);
-    struct diag *d = diag_error(&s->diags, E_NOT_FINITE, origin_span(n->origin), "`%s` gives %s%s",
-                                op_word(n), value_word(run->fault.value), element);
+    struct diag *d =
+        diag_error(&s->diags, E_NOT_FINITE, origin_span(n->origin), "`%s` gives %s%s%s", op_word(n),
+                   value_word(run->fault.value), element, rows_text(&scratch, run));
     diag_trail(d, n->origin);
     note_rows(s, d);
     note_demand(s, d, r);
+    arena_free(&scratch);
 }
 
 /* ---- memory */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ir/loop.h"
 #include "opt/opt.h"
 #include "session/chunks.h"
 #include "syntax/parse.h"
@@ -37,12 +38,20 @@ static void print_header(const struct stage_view *v, FILE *out) {
     print_fed(v->r, out);
 }
 
-int stages_count_nodes(struct program *p) {
+static int count_nodes(struct graph *g, struct node *const *roots, int n_roots) {
     struct arena scratch = {0};
-    int n = graph_order(&p->graph, &scratch, p->roots, p->n_roots, NULL, NULL).n;
+    struct node_list order = graph_order(g, &scratch, roots, n_roots, NULL, NULL);
+    int n = order.n;
+    for (int i = 0; i < order.n; i++) {
+        struct loop *l = order.at[i]->op->id == OP_scan ? order.at[i]->loop : NULL;
+        if (l)
+            n += count_nodes(&l->graph, l->result, loop_n_results(l));
+    }
     arena_free(&scratch);
     return n;
 }
+
+int stages_count_nodes(struct program *p) { return count_nodes(&p->graph, p->roots, p->n_roots); }
 
 static void dump_tokens(const struct stage_view *v, FILE *out) {
     struct parse_context c = session_parse_context(v->s);
@@ -228,5 +237,6 @@ void stages_print_help(FILE *out) {
     print_family(ops, OP_PLAIN, "kernels", out);
     print_family(ops, OP_RANDOM, "random", out);
     print_family(ops, OP_EFFECT, "effects", out);
+    print_family(ops, OP_LOOP, "loops", out);
     arena_free(&a);
 }

@@ -40,6 +40,7 @@ const struct stage *stages_find(const char *text, const char **pass, const char 
 /* Shows the stage that the session's options ask for, if `when` is its time. */
 void stages_show(enum stage_when when, const struct stage_view *v);
 
+/* Those of the bodies of its loops too. */
 int stages_count_nodes(struct program *p);
 /* Whether a stage (NULL: none) wants the passes to list what they do. */
 bool stages_is_rewrites(const struct stage *stage);

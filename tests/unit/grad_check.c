@@ -66,6 +66,8 @@ static const struct call_case cases[] = {
     {OP_gather, {"3", "int "}, "", 0},
     {OP_scatter_add, {"3,2", "int 5", "5,2"}, "", 0},
     {OP_scatter_add, {"2,4,2", "int 2,2", "2,2,2,2"}, "axis=-2", 0},
+    {OP_shift, {"4,3"}, "by=1", 0},
+    {OP_shift, {"4"}, "by=-2", 0},
     {OP_dropout, {"4,5", ""}, "", 2},
     {OP_softmax, {"3,4"}, "axis=-1", 0},
     {OP_softmax, {"2,3,2"}, "axis=1", 0},
