@@ -144,8 +144,8 @@ static bool take_row(struct scan *s, int i, bool *first) {
         return join_length(s, dim_const(range_length(v.range)), what);
     if (v.kind == VALUE_DIM)
         return join_length(s, v.dim, what);
-    if (v.kind == VALUE_POISON)
-        return s->in->flow = FLOW_ERROR, false;
+    if (is_missing(v))
+        return fail_silently(s->in);
     if (v.kind != VALUE_TENSOR && v.kind != VALUE_ARRAY && !is_row_leaf(v)) {
         char text[128];
         describe_value(s->in, v, text, sizeof text);
@@ -188,8 +188,8 @@ static bool take_carries(struct scan *s) {
     for (int i = 0; i < n; i++) {
         struct leaf *leaf = &s->carries.list.at[i];
         struct value v = leaf->value;
-        if (v.kind == VALUE_POISON)
-            return s->in->flow = FLOW_ERROR, false;
+        if (is_missing(v))
+            return fail_silently(s->in);
         s->is_number[i] = is_number_or_bool(v);
         s->dtype[i] = v.kind == VALUE_BOOL ? DTYPE_BOOL : DTYPE_F32;
         if (s->is_number[i] || v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
@@ -355,11 +355,13 @@ static bool settle_dtypes(struct scan *s, struct traced_step *t) {
         return true;
     struct diags silent = {.arena = &s->a, .sources = in->o.sources}, *diags = in->o.diags;
     bool quiet = in->o.quiet_prints, failed = in->failed;
+    uint64_t n_failures = in->dry.n_failures;
     in->o.diags = in->build.diags = &silent;
     in->o.quiet_prints = true;
     for (bool more = true; more;) {
         more = try_step(s, t, known) && stand_in_carries(s, t);
         in->failed = failed;
+        in->dry.n_failures = n_failures;
         in->flow = FLOW_NONE;
     }
     in->o.quiet_prints = quiet;
@@ -407,6 +409,8 @@ static bool report_carry(struct scan *s, int i, const struct node *from, const s
 static bool check_result(struct scan *s, struct traced_step *t, struct value result) {
     struct leaves results = {0};
     const char *what;
+    if (holds_unknown(s->in, result))
+        return fail_silently(s->in);
     if (!structure_match(s->in, s->init.value, is_carry_leaf, result, &s->a, &results, &what)) {
         struct diag *d = diag_error(
             s->in->o.diags, E_WRONG_KIND,
