@@ -459,7 +459,7 @@ void trace_mark(struct interp *in);
 void trace_note_draw(struct interp *in, struct node *n);
 /* The step as a loop, and the inputs for it, in the arena. What does not depend on the index, the
  * rows or the carries, and is not drawn anew, stays outside and is an input. */
-struct loop *trace_make_loop(struct interp *in, struct trace *t, struct arena *a,
+struct loop_body *trace_make_loop(struct interp *in, struct trace *t, struct arena *a,
                              struct node ***inputs);
 /* Each refuses what a step that is traced cannot do, if it is one: true when it was refused. A
  * variable or instance may be new when it belongs to one that was made before the scan. */

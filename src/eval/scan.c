@@ -20,7 +20,8 @@ struct scan {
     bool reverse;
     int64_t remember;
     struct leaves rows, carries;
-    struct node **input; /* [rows] laid with the axis first; NULL: the row's index is what is seen */
+    struct node *
+        *input; /* [rows] laid with the axis first; NULL: the row's index is what is seen */
     struct dim length;
     const char *length_of; /* what said so, for messages; NULL: nothing yet */
     int axis_at;           /* where the results have their axis */
@@ -72,8 +73,8 @@ static bool find_axis(struct scan *s, const struct leaf *leaf, const struct node
     const char *what = leaf_text(s, "over", leaf->name);
     char text[SHAPE_TEXT];
     if (!n->shape.rank)
-        return fail_at(s->in, E_AXIS, s->over.at, "%s is %s, a scalar: there is no axis to go along",
-                       what, node_text(s, n));
+        return fail_at(s->in, E_AXIS, s->over.at,
+                       "%s is %s, a scalar: there is no axis to go along", what, node_text(s, n));
     if (v.kind == VALUE_DIM) {
         int found = 0;
         for (int i = 0; i < n->shape.rank; i++)
@@ -107,11 +108,11 @@ static bool join_length(struct scan *s, struct dim d, const char *of) {
     }
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     if (dim_compare(s->in->o.symbols, s->length, d) == DIM_DIFFER) {
-        struct diag *diag = diag_error(
-            s->in->o.diags, E_SHAPE, s->over.at,
-            "what %s goes over has two lengths: %s of %s, %s of %s", s->word,
-            dim_print(a, sizeof a, s->in->o.symbols, s->length), s->length_of,
-            dim_print(b, sizeof b, s->in->o.symbols, d), of);
+        struct diag *diag =
+            diag_error(s->in->o.diags, E_SHAPE, s->over.at,
+                       "what %s goes over has two lengths: %s of %s, %s of %s", s->word,
+                       dim_print(a, sizeof a, s->in->o.symbols, s->length), s->length_of,
+                       dim_print(b, sizeof b, s->in->o.symbols, d), of);
         return interp_fail(s->in, diag);
     }
     if ((dim_is_const(d) && !dim_is_const(s->length)) ||
@@ -156,8 +157,8 @@ static bool take_row(struct scan *s, int i, bool *first) {
         return interp_fail(s->in, d);
     }
     if (!to_node(s->in, v, s->over.at, -1, &n) || !find_axis(s, leaf, n, &axis) ||
-        !join_length(s, n->shape.d[axis], arena_printf(&s->a, "%s, which is %s,", what,
-                                                       node_text(s, n))))
+        !join_length(s, n->shape.d[axis],
+                     arena_printf(&s->a, "%s, which is %s,", what, node_text(s, n))))
         return false;
     s->in->build.origin = interp_origin(s->in, s->over.at);
     s->input[i] = move_axis(s, n, axis, true);
@@ -216,8 +217,8 @@ static const char *param_name(const struct scan *s, int k, const char *otherwise
     return params && k < params->n_kids ? params->kids[k]->text : otherwise;
 }
 
-static struct node *stand_in(struct scan *s, const char *param, const char *leaf,
-                             const char *what, struct span at, const struct node *input, bool row) {
+static struct node *stand_in(struct scan *s, const char *param, const char *leaf, const char *what,
+                             struct span at, const struct node *input, bool row) {
     struct shape shape = input->shape;
     if (row) {
         shape.rank--;
@@ -281,8 +282,8 @@ static bool call_step(struct scan *s, const struct traced_step *t, const struct 
                         .call = s->args->call,
                         .site = s->args->site,
                         .word = s->step_word};
-    call.at[0] = (struct arg){structure_fill(s->in, s->init.value, is_carry_leaf, carry),
-                              s->init.at};
+    call.at[0] =
+        (struct arg){structure_fill(s->in, s->init.value, is_carry_leaf, carry), s->init.at};
     call.at[1] = (struct arg){structure_fill(s->in, s->over.value, is_row_leaf, row), s->over.at};
     root_push(s->in, call.at[0].value);
     root_push(s->in, call.at[1].value);
@@ -311,8 +312,8 @@ static bool try_step(struct scan *s, struct traced_step *step, bool *known) {
     const char *what;
     bool found = false;
     for (int i = 0; i < step->n_carries; i++)
-        carry[i] = s->is_number[i] && !known[i] ? s->carries.list.at[i].value
-                                                : V_TENSOR(step->carry[i]);
+        carry[i] =
+            s->is_number[i] && !known[i] ? s->carries.list.at[i].value : V_TENSOR(step->carry[i]);
     bool ok = call_traced(s, &t, carry, &result) &&
               structure_match(s->in, s->init.value, is_carry_leaf, result, &s->a, &results, &what);
     for (int i = 0; ok && i < step->n_carries; i++) {
@@ -412,10 +413,10 @@ static bool check_result(struct scan *s, struct traced_step *t, struct value res
     if (holds_unknown(s->in, result))
         return fail_silently(s->in);
     if (!structure_match(s->in, s->init.value, is_carry_leaf, result, &s->a, &results, &what)) {
-        struct diag *d = diag_error(
-            s->in->o.diags, E_WRONG_KIND,
-            result_span(s, result.kind == VALUE_TENSOR ? result.node : NULL),
-            "the step must give what it is given to carry: %s", what);
+        struct diag *d =
+            diag_error(s->in->o.diags, E_WRONG_KIND,
+                       result_span(s, result.kind == VALUE_TENSOR ? result.node : NULL),
+                       "the step must give what it is given to carry: %s", what);
         diag_note(d, s->init.at, "it starts here");
         return interp_fail(s->in, d);
     }
@@ -424,8 +425,7 @@ static bool check_result(struct scan *s, struct traced_step *t, struct value res
         struct value v = results.list.at[i].value;
         struct node *n;
         if (!to_node(s->in, v, result_span(s, NULL),
-                     is_number_or_bool(v) && from->dtype != DTYPE_BOOL ? (int)from->dtype : -1,
-                     &n))
+                     is_number_or_bool(v) && from->dtype != DTYPE_BOOL ? (int)from->dtype : -1, &n))
             return false;
         bool fits = n->dtype == from->dtype && n->shape.rank == from->shape.rank;
         for (int k = 0; fits && k < n->shape.rank; k++)
@@ -477,11 +477,10 @@ static bool run(struct scan *s, bool stacked, struct value *out) {
     }
     bool ok = call_traced(s, &t, carry, &result) && check_result(s, &step, result);
     if (ok) {
-        struct loop *l = trace_make_loop(in, &t, &s->a, &inputs);
+        struct loop_body *l = trace_make_loop(in, &t, &s->a, &inputs);
         in->build.origin = interp_origin(in, s->args->call);
         in->build.spelling = s->word;
-        struct node *scan =
-            build_scan(&in->build, l, inputs, s->length, s->reverse, s->remember);
+        struct node *scan = build_scan(&in->build, l, inputs, s->length, s->reverse, s->remember);
         in->build.spelling = NULL;
         root_push(in, V_TENSOR(scan));
         if (t.draws.n)
@@ -500,7 +499,8 @@ static bool take_settings(struct scan *s, const struct arg *remember, const stru
         describe_value(in, s->step.value, text, sizeof text);
         return fail_at(in, E_NOT_CALLABLE, s->step.at,
                        "the step of a %s is a function of what is carried and of a row, but this "
-                       "is %s", s->word, text);
+                       "is %s",
+                       s->word, text);
     }
     if (!s->axis.at.source)
         s->axis.value = V_INT(0);

@@ -4,13 +4,9 @@
 
 #include "eval/interp.h"
 
-static bool is_container(struct value v) {
-    return v.kind == VALUE_RECORD || v.kind == VALUE_LIST;
-}
+static bool is_container(struct value v) { return v.kind == VALUE_RECORD || v.kind == VALUE_LIST; }
 
-static int n_elements(struct value v) {
-    return v.kind == VALUE_RECORD ? v.record->n : v.list->n;
-}
+static int n_elements(struct value v) { return v.kind == VALUE_RECORD ? v.record->n : v.list->n; }
 
 static struct value element(struct value v, int i) {
     return v.kind == VALUE_RECORD ? v.record->at[i] : v.list->at[i];
@@ -41,8 +37,8 @@ static struct value fill(struct interp *in, struct value form, bool (*is_leaf)(s
                          const struct value **next) {
     if (!is_container(form) || is_leaf(form))
         return *(*next)++;
-    struct value made = form.kind == VALUE_LIST ? value_list(&in->heap, form.list->n)
-                                                : value_record(&in->heap);
+    struct value made =
+        form.kind == VALUE_LIST ? value_list(&in->heap, form.list->n) : value_record(&in->heap);
     root_push(in, made);
     for (int i = 0; i < n_elements(form); i++) {
         struct value v = fill(in, element(form, i), is_leaf, next);
@@ -94,9 +90,8 @@ static bool match(struct interp *in, struct value form, bool (*is_leaf)(struct v
     if (v.kind != form.kind || n_elements(v) != n_elements(form))
         return differ(in, a, form, v, name, what);
     for (int i = 0; i < n_elements(form); i++) {
-        const struct value *own = v.kind == VALUE_LIST
-                                      ? &v.list->at[i]
-                                      : record_get(v.record, form.record->name[i]);
+        const struct value *own =
+            v.kind == VALUE_LIST ? &v.list->at[i] : record_get(v.record, form.record->name[i]);
         if (!own)
             return differ(in, a, form, v, name, what);
         if (!match(in, element(form, i), is_leaf, *own, element_name(a, name, form, i), a, out,

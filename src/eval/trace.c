@@ -91,7 +91,7 @@ static int find_captures(struct cut *c, const struct traced_step *s, struct aren
 }
 
 /* Like the placeholder that it stands for. */
-static void add_param(struct loop *l, struct build *body, int p, const struct node *input,
+static void add_param(struct loop_body *l, struct build *body, int p, const struct node *input,
                       const struct node *like) {
     body->origin = like->origin;
     struct node *param = loop_add_param(l, body, p, input);
@@ -99,7 +99,7 @@ static void add_param(struct loop *l, struct build *body, int p, const struct no
     param->spelling = like->spelling;
 }
 
-static void add_params(struct cut *c, struct loop *l, struct build *body,
+static void add_params(struct cut *c, struct loop_body *l, struct build *body,
                        const struct traced_step *s, struct node *const *captures, int n_captures,
                        struct node **inputs) {
     int p = 1, n = 0;
@@ -136,13 +136,13 @@ static void copy_inside(struct cut *c, struct build *body, struct arena *a) {
     }
 }
 
-struct loop *trace_make_loop(struct interp *in, struct trace *t, struct arena *a,
-                             struct node ***inputs) {
+struct loop_body *trace_make_loop(struct interp *in, struct trace *t, struct arena *a,
+                                  struct node ***inputs) {
     const struct traced_step *s = t->step;
     struct cut c = find_inside(in, t, a);
     struct node **captures;
     int n_captures = find_captures(&c, s, a, &captures);
-    struct loop *l = loop_new(s->n_rows, 0, s->n_carries, n_captures, 0);
+    struct loop_body *l = loop_new(s->n_rows, 0, s->n_carries, n_captures, 0);
     struct build body = loop_build(l, &in->build);
     *inputs = arena_array(a, struct node *, loop_n_inputs(l));
     add_params(&c, l, &body, s, captures, n_captures, *inputs);
@@ -161,8 +161,10 @@ bool trace_refuses_new(struct interp *in, struct span at, const char *what) {
         return false;
     struct diag *d = diag_error(in->o.diags, E_MISPLACED, at, "%s is made inside the step of a %s",
                                 what, t->word);
-    diag_help(d, "make it before the %s, and use it inside: the step is written into the graph "
-                 "once and repeated there", t->word);
+    diag_help(d,
+              "make it before the %s, and use it inside: the step is written into the graph "
+              "once and repeated there",
+              t->word);
     interp_fail(in, d);
     return true;
 }
@@ -203,7 +205,8 @@ bool trace_refuses_demand(struct interp *in, struct node *const *nodes, int n, s
         return false;
     struct diag *d = diag_error(in->o.diags, E_MISPLACED, at,
                                 "this value is not known here: the step of a %s is written into "
-                                "the graph once, before it runs", found->word);
+                                "the graph once, before it runs",
+                                found->word);
     diag_help(d, "choose between tensors with where(condition, a, b)");
     interp_fail(in, d);
     return true;

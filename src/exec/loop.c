@@ -9,14 +9,18 @@
 
 #include "ir/loop.h"
 
-static char *row_of(void *base, int64_t row, size_t bytes) { return (char *)base + (size_t)row * bytes; }
+static char *row_of(void *base, int64_t row, size_t bytes) {
+    return (char *)base + (size_t)row * bytes;
+}
 
-static char *shared_at(const struct step *s, size_t offset) { return (char *)s->call.shared + offset; }
+static char *shared_at(const struct step *s, size_t offset) {
+    return (char *)s->call.shared + offset;
+}
 
 /* Params that are the same in each step, and what the first step is given. */
 static void start(const struct step *s) {
     const struct repeat *r = s->loop;
-    const struct loop *l = r->loop;
+    const struct loop_body *l = r->loop;
     r->feed[0] = shared_at(s, r->index_offset);
     for (int p = loop_carry_param(l); p < loop_n_params(l); p++)
         r->feed[p] = s->call.in[loop_input_of(l, p)].data;
@@ -24,7 +28,7 @@ static void start(const struct step *s) {
 
 static void set_rows(const struct step *s, int64_t row) {
     const struct repeat *r = s->loop;
-    const struct loop *l = r->loop;
+    const struct loop_body *l = r->loop;
     int32_t index = (int32_t)row;
     memcpy(r->feed[0], &index, sizeof index);
     for (int p = 1; p < loop_lag_param(l); p++)
@@ -49,8 +53,8 @@ static void set_results(const struct step *s, int64_t row, int64_t k) {
         else if (p->last >= 0 && (r->length - 1 - k) % 2 == 0)
             r->put[i] = s->call.out[p->last].data;
         else
-            r->put[i] = shared_at(s, p->turn_offset[i < r->loop->n_carry && p->last < 0 ? k % 2
-                                                                                        : 0]);
+            r->put[i] =
+                shared_at(s, p->turn_offset[i < r->loop->n_carry && p->last < 0 ? k % 2 : 0]);
     }
 }
 

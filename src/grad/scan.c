@@ -19,14 +19,14 @@ struct reversal {
     struct build *b;
     struct arena a;
     struct node *scan;
-    const struct loop *f;
+    const struct loop_body *f;
     struct node *const *dy;
     const bool *need;
     bool *active;  /* [results of F] its gradient may not be zero */
     bool *reached; /* [params of F] an active result depends on it */
-    struct loop *r;
+    struct loop_body *r;
     struct build body;
-    int n_rows, *row;        /* overs of R after those of F: which value of F they are gradients of */
+    int n_rows, *row; /* overs of R after those of F: which value of F they are gradients of */
     int n_carried, *carried; /* carries of F whose gradients R carries */
     int n_summed, *summed;   /* captures of F */
     int n_given, *given;     /* params of F, over or lag, of whose gradient R gives a row */
@@ -47,18 +47,20 @@ static bool needs_lag(const struct reversal *v, int k) {
 
 /* What active results depend on, smoothly, in one step. */
 static void mark_reached(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     struct arena scratch = {0};
     struct graph *g = (struct graph *)&f->graph; /* a walk counts its visits there */
-    struct node_list order =
-        graph_order(g, &scratch, f->result, loop_n_results(f), NULL, NULL);
+    struct node_list order = graph_order(g, &scratch, f->result, loop_n_results(f), NULL, NULL);
     bool *on = arena_array(&scratch, bool, order.n);
-    for (int i = 0; i < order.n; i++) order.at[i]->number = i;
+    for (int i = 0; i < order.n; i++)
+        order.at[i]->number = i;
     for (int k = 0; k < loop_n_results(f); k++)
-        if (v->active[k]) on[f->result[k]->number] = true;
+        if (v->active[k])
+            on[f->result[k]->number] = true;
     for (int i = order.n - 1; i >= 0; i--)
         for (int k = 0; on[i] && k < order.at[i]->n_in; k++)
-            if (grad_flows(order.at[i], k)) on[order.at[i]->in[k]->number] = true;
+            if (grad_flows(order.at[i], k))
+                on[order.at[i]->in[k]->number] = true;
     for (int p = 0; p < loop_n_params(f); p++) {
         int at = f->param[p]->number;
         v->reached[p] = at >= 0 && at < order.n && order.at[at] == f->param[p] && on[at] &&
@@ -69,32 +71,36 @@ static void mark_reached(struct reversal *v) {
 
 /* A carry that an active result depends on is active in the step before. */
 static void find_active(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     v->active = arena_array(&v->a, bool, loop_n_results(f));
     v->reached = arena_array(&v->a, bool, loop_n_params(f));
     for (int c = 0; c < f->n_carry; c++)
         v->active[c] = v->dy[loop_last(c)] || v->dy[loop_stack(f, c)];
-    for (int o = 0; o < f->n_out; o++) v->active[f->n_carry + o] = v->dy[loop_out(f, o)] != NULL;
+    for (int o = 0; o < f->n_out; o++)
+        v->active[f->n_carry + o] = v->dy[loop_out(f, o)] != NULL;
     for (bool more = true; more;) {
         more = false;
         mark_reached(v);
         for (int c = 0; c < f->n_carry; c++) {
-            if (v->active[c] || !v->reached[loop_carry_param(f) + c]) continue;
+            if (v->active[c] || !v->reached[loop_carry_param(f) + c])
+                continue;
             v->active[c] = more = true;
         }
     }
 }
 
 static void list_parts(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     v->row = arena_array(&v->a, int, loop_n_values(f));
     v->carried = arena_array(&v->a, int, f->n_carry);
     v->summed = arena_array(&v->a, int, f->n_capture);
     v->given = arena_array(&v->a, int, f->n_over + f->n_lag);
     for (int which = f->n_carry; which < loop_n_values(f); which++)
-        if (v->dy[which]) v->row[v->n_rows++] = which;
+        if (v->dy[which])
+            v->row[v->n_rows++] = which;
     for (int c = 0; c < f->n_carry; c++)
-        if (v->active[c]) v->carried[v->n_carried++] = c;
+        if (v->active[c])
+            v->carried[v->n_carried++] = c;
     for (int c = 0; c < f->n_capture; c++)
         if (v->reached[loop_capture_param(f) + c] && needs(v, loop_capture_param(f) + c))
             v->summed[v->n_summed++] = c;
@@ -135,14 +141,14 @@ static struct node *row_gradient(const struct reversal *v, int i) { return v->dy
 
 /* The param of F that result `which` would be carried to; of an out, its own node. */
 static const struct node *named_like(const struct reversal *v, int which) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     int result = which - f->n_carry;
     return result < f->n_carry ? f->param[loop_carry_param(f) + result] : f->result[result];
 }
 
 /* F's rows and captures are R's too; what F carries is a lag in R. */
 static struct node **add_params(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     struct node **in = arena_array(&v->a, struct node *, loop_n_inputs(v->r));
     struct node *const *of = v->scan->in;
     int n_lag = v->r->n_lag, first_lag = v->r->n_over, first = loop_lag_first_input(v->r);
@@ -157,10 +163,9 @@ static struct node **add_params(struct reversal *v) {
     for (int k = 0; k < n_lag; k++, p++) {
         bool own = k < f->n_lag;
         int like = loop_lag_param(f) + k; /* behind F's lags come its carries */
-        in[first_lag + k] = own ? of[f->n_over + k]
-                                : build_scan_result(v->b, v->scan, loop_stack(f, k - f->n_lag));
-        in[first + k] = of[own ? loop_lag_first_input(f) + k
-                               : loop_carry_input(f) + k - f->n_lag];
+        in[first_lag + k] =
+            own ? of[f->n_over + k] : build_scan_result(v->b, v->scan, loop_stack(f, k - f->n_lag));
+        in[first + k] = of[own ? loop_lag_first_input(f) + k : loop_carry_input(f) + k - f->n_lag];
         v->r->lag[k] = own ? f->lag[k] : v->scan->attr[SCAN_REVERSE].i ? 1 : -1;
         v->as[like] = add_param(v, p, in[first_lag + k], f->param[like], false);
     }
@@ -189,7 +194,7 @@ static struct node **add_params(struct reversal *v) {
 /* The gradient with respect to what F's step gave: what came from later steps, and what came from
  * outside for this row. */
 static struct node **seeds(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     struct node **seed = arena_array(&v->a, struct node *, loop_n_results(f));
     for (int i = 0; i < v->n_carried; i++)
         seed[v->carried[i]] = v->r->param[loop_carry_param(v->r) + i];
@@ -202,30 +207,37 @@ static struct node **seeds(struct reversal *v) {
 
 /* The gradients with respect to the params that R has a place for. */
 static void differentiate_step(struct reversal *v, struct node *const *y) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     int *of = arena_array(&v->a, int, loop_n_params(f)), n = 0;
-    for (int i = 0; i < v->n_carried; i++) of[n++] = loop_carry_param(f) + v->carried[i];
-    for (int i = 0; i < v->n_summed; i++) of[n++] = loop_capture_param(f) + v->summed[i];
-    for (int i = 0; i < v->n_given; i++) of[n++] = v->given[i];
+    for (int i = 0; i < v->n_carried; i++)
+        of[n++] = loop_carry_param(f) + v->carried[i];
+    for (int i = 0; i < v->n_summed; i++)
+        of[n++] = loop_capture_param(f) + v->summed[i];
+    for (int i = 0; i < v->n_given; i++)
+        of[n++] = v->given[i];
     struct node **wrt = arena_array(&v->a, struct node *, n);
     struct node **gradient = arena_array(&v->a, struct node *, n);
-    for (int i = 0; i < n; i++) wrt[i] = v->as[of[i]];
+    for (int i = 0; i < n; i++)
+        wrt[i] = v->as[of[i]];
     grad_build_from(&v->body, y, seeds(v), loop_n_results(f), wrt, n, gradient);
     v->gradient = arena_array(&v->a, struct node *, loop_n_params(f));
-    for (int i = 0; i < n; i++) v->gradient[of[i]] = gradient[i];
+    for (int i = 0; i < n; i++)
+        v->gradient[of[i]] = gradient[i];
 }
 
 static void fill_body(struct reversal *v) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     struct node **copy, **y = arena_array(&v->a, struct node *, loop_n_results(f));
     loop_copy(f, &v->a, &v->body, v->as, &copy);
-    for (int k = 0; k < loop_n_results(f); k++) y[k] = copy[f->result[k]->number];
+    for (int k = 0; k < loop_n_results(f); k++)
+        y[k] = copy[f->result[k]->number];
     differentiate_step(v, y);
     int n = 0;
     v->body.origin = v->scan->origin;
     for (int i = 0; i < v->n_carried; i++) {
         struct node *g = v->gradient[loop_carry_param(f) + v->carried[i]];
-        v->r->result[n++] = g ? g : zeros_like(&v->body, v->as[loop_carry_param(f) + v->carried[i]]);
+        v->r->result[n++] =
+            g ? g : zeros_like(&v->body, v->as[loop_carry_param(f) + v->carried[i]]);
     }
     for (int i = 0; i < v->n_summed; i++) {
         struct node *sum = v->r->param[loop_carry_param(v->r) + v->n_carried + i];
@@ -243,15 +255,17 @@ static void fill_body(struct reversal *v) {
 /* The rows of a lag's gradient go back to where they came from: one row off, and to the input that
  * stood for the row before the first. */
 static void give_lag(struct reversal *v, int k, struct node *rows, struct node **dx) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     int stack = f->n_over + k, first = loop_lag_first_input(f) + k, lag = f->lag[k];
     if (v->need[stack]) {
         struct attr by = {.kind = ATTR_INT, .i = lag};
         dx[stack] = build_op(v->b, OP_shift, &rows, 1, &by, NULL, NULL);
     }
-    if (!v->need[first]) return;
+    if (!v->need[first])
+        return;
     struct attr slice[3] = {{.kind = ATTR_INTS}, {.kind = ATTR_INTS}, {.kind = ATTR_INTS}};
-    for (int s = 0; s < 3; s++) slice[s].ints.n = rows->shape.rank;
+    for (int s = 0; s < 3; s++)
+        slice[s].ints.n = rows->shape.rank;
     for (int i = 0; i < rows->shape.rank; i++) {
         slice[0].ints.v[i] = i ? INT64_MIN : lag < 0 ? 0 : -1;
         slice[1].ints.v[i] = i || lag > 0 ? INT64_MAX : 1;
@@ -263,7 +277,7 @@ static void give_lag(struct reversal *v, int k, struct node *rows, struct node *
 }
 
 static void give(struct reversal *v, struct node *reversed, struct node **dx) {
-    const struct loop *f = v->f;
+    const struct loop_body *f = v->f;
     for (int i = 0; i < v->n_carried; i++) {
         int at = loop_carry_input(f) + v->carried[i];
         if (v->need[at] && v->reached[loop_carry_param(f) + v->carried[i]])
@@ -284,7 +298,7 @@ static void give(struct reversal *v, struct node *reversed, struct node **dx) {
 
 void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const bool *need,
                struct node **dx) {
-    const struct loop *f = scan->loop;
+    const struct loop_body *f = scan->loop;
     struct reversal v = {.b = b, .scan = scan, .f = f, .dy = dy, .need = need};
     find_active(&v);
     list_parts(&v);
@@ -297,8 +311,8 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
     loop_finish(v.r);
     b->origin = scan->origin;
     b->spelling = scan->spelling;
-    struct node *reversed = build_scan(b, v.r, in, scan_length(scan),
-                                       !scan->attr[SCAN_REVERSE].i, 0);
+    struct node *reversed =
+        build_scan(b, v.r, in, scan_length(scan), !scan->attr[SCAN_REVERSE].i, 0);
     b->spelling = NULL;
     give(&v, reversed, dx);
     arena_free(&v.a);

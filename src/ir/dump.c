@@ -116,7 +116,7 @@ static void print_indent(const struct printing *p) {
 }
 
 /* Which of its loop's params a placeholder is. */
-static void print_role(const struct printing *p, const struct loop *l, const struct node *n) {
+static void print_role(const struct printing *p, const struct loop_body *l, const struct node *n) {
     int k = 0;
     while (k < loop_n_params(l) && l->param[k] != n)
         k++;
@@ -134,9 +134,9 @@ static void print_role(const struct printing *p, const struct loop *l, const str
 }
 
 static void print_nodes(const struct printing *p, struct graph *g, struct node *const *roots,
-                        int n_roots, const struct loop *inside);
+                        int n_roots, const struct loop_body *inside);
 
-static void print_body(const struct printing *p, struct loop *l) {
+static void print_body(const struct printing *p, struct loop_body *l) {
     struct printing body = *p;
     body.depth++;
     print_nodes(&body, &l->graph, l->result, loop_n_results(l), l);
@@ -147,7 +147,8 @@ static void print_body(const struct printing *p, struct loop *l) {
     fputc('\n', p->out);
 }
 
-static void print_node(const struct printing *p, const struct node *n, const struct loop *inside) {
+static void print_node(const struct printing *p, const struct node *n,
+                       const struct loop_body *inside) {
     char shape[SHAPE_TEXT];
     FILE *out = p->out;
     bool loop = n->op->id == OP_scan;
@@ -181,7 +182,7 @@ static void print_node(const struct printing *p, const struct node *n, const str
 }
 
 static void print_nodes(const struct printing *p, struct graph *g, struct node *const *roots,
-                        int n_roots, const struct loop *inside) {
+                        int n_roots, const struct loop_body *inside) {
     struct arena scratch = {0};
     struct node_list order = graph_order(g, &scratch, roots, n_roots, NULL, NULL);
     for (int i = 0; i < order.n; i++)

@@ -37,7 +37,7 @@ struct node {
         struct variable *variable; /* OP_variable */
         struct tensor *value;      /* OP_constant: one reference */
         struct node *fallback;     /* OP_placeholder: its default, or NULL */
-        struct loop *loop;         /* OP_scan: one reference (ir/loop.h) */
+        struct loop_body *loop;         /* OP_scan: one reference (ir/loop.h) */
     };
     int group; /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
     /* book-keeping of graph.c and of walks */

@@ -4,15 +4,15 @@
 #include <assert.h>
 #include <string.h>
 
-struct loop *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out) {
+struct loop_body *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out) {
     struct arena own = {0};
-    struct loop *l = arena_new(&own, struct loop);
-    *l = (struct loop){.refs = 1,
-                       .n_over = n_over,
-                       .n_lag = n_lag,
-                       .n_carry = n_carry,
-                       .n_capture = n_capture,
-                       .n_out = n_out};
+    struct loop_body *l = arena_new(&own, struct loop_body);
+    *l = (struct loop_body){.refs = 1,
+                            .n_over = n_over,
+                            .n_lag = n_lag,
+                            .n_carry = n_carry,
+                            .n_capture = n_capture,
+                            .n_out = n_out};
     l->lag = arena_array(&own, int8_t, n_lag);
     l->param = arena_array(&own, struct node *, loop_n_params(l));
     l->result = arena_array(&own, struct node *, loop_n_results(l));
@@ -21,12 +21,12 @@ struct loop *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_o
     return l;
 }
 
-struct loop *loop_ref(struct loop *l) {
+struct loop_body *loop_ref(struct loop_body *l) {
     l->refs++;
     return l;
 }
 
-void loop_unref(struct loop *l) {
+void loop_unref(struct loop_body *l) {
     if (!l || --l->refs > 0)
         return;
     graph_free(&l->graph);
@@ -34,14 +34,15 @@ void loop_unref(struct loop *l) {
     arena_free(&own);
 }
 
-struct build loop_build(struct loop *l, const struct build *b) {
+struct build loop_build(struct loop_body *l, const struct build *b) {
     struct build body = *b;
     body.graph = &l->graph;
     body.arena = &l->arena;
     return body;
 }
 
-struct node *loop_add_param(struct loop *l, struct build *body, int p, const struct node *input) {
+struct node *loop_add_param(struct loop_body *l, struct build *body, int p,
+                            const struct node *input) {
     struct shape shape = input->shape;
     if (loop_takes_rows(l, p)) {
         assert(shape.rank > 0);
@@ -52,14 +53,14 @@ struct node *loop_add_param(struct loop *l, struct build *body, int p, const str
     return l->param[p] = build_placeholder(body, input->name, input->dtype, &shape, NULL);
 }
 
-struct node *loop_add_index(struct loop *l, struct build *body) {
+struct node *loop_add_index(struct loop_body *l, struct build *body) {
     struct shape scalar = shape_scalar();
     return l->param[0] = build_placeholder(body, "index", DTYPE_I32, &scalar, NULL);
 }
 
 /* ---- form */
 
-static struct node_list number_body(const struct loop *l, struct arena *a) {
+static struct node_list number_body(const struct loop_body *l, struct arena *a) {
     struct graph *g = (struct graph *)&l->graph; /* a walk counts its visits there */
     struct node_list order = graph_order(g, a, l->result, loop_n_results(l), NULL, NULL);
     for (int i = 0; i < order.n; i++)
@@ -68,7 +69,7 @@ static struct node_list number_body(const struct loop *l, struct arena *a) {
 }
 
 /* Which param each node is, or -1. */
-static int *find_params(const struct loop *l, struct arena *a, const struct node_list *order) {
+static int *find_params(const struct loop_body *l, struct arena *a, const struct node_list *order) {
     int *param = arena_array(a, int, order->n);
     for (int i = 0; i < order->n; i++)
         param[i] = -1;
@@ -82,7 +83,7 @@ static int *find_params(const struct loop *l, struct arena *a, const struct node
 
 static uint64_t mix(uint64_t h, uint64_t x) { return hash_bytes(&x, sizeof x, h); }
 
-void loop_finish(struct loop *l) {
+void loop_finish(struct loop_body *l) {
     struct arena scratch = {0};
     struct node_list order = number_body(l, &scratch);
     const int *param = find_params(l, &scratch, &order);
@@ -103,7 +104,7 @@ void loop_finish(struct loop *l) {
     arena_free(&scratch);
 }
 
-void loop_drop_unused(struct loop *l, struct node **in) {
+void loop_drop_unused(struct loop_body *l, struct node **in) {
     struct arena scratch = {0};
     struct node_list order = number_body(l, &scratch);
     const int *param = find_params(l, &scratch, &order);
@@ -114,7 +115,7 @@ void loop_drop_unused(struct loop *l, struct node **in) {
     used[0] = true;
     for (int c = 0; c < l->n_carry; c++)
         used[loop_carry_param(l) + c] = true;
-    struct loop was = *l;
+    struct loop_body was = *l;
     int n_in = 0, n_params = 0, lags = 0;
     struct node **first = arena_array(&scratch, struct node *, l->n_lag);
     for (int p = 0; p < loop_n_params(&was); p++) {
@@ -150,7 +151,7 @@ static bool same_place(const struct node *a, int param_a, const struct node *b, 
     return graph_same_form(a, b);
 }
 
-bool loop_same(const struct loop *a, const struct loop *b) {
+bool loop_same(const struct loop_body *a, const struct loop_body *b) {
     if (a == b)
         return true;
     if (a->hash != b->hash || a->n_over != b->n_over || a->n_lag != b->n_lag ||
@@ -159,7 +160,8 @@ bool loop_same(const struct loop *a, const struct loop *b) {
         return false;
     struct arena scratch = {0};
     struct node_list of_a = number_body(a, &scratch), of_b = number_body(b, &scratch);
-    const int *param_a = find_params(a, &scratch, &of_a), *param_b = find_params(b, &scratch, &of_b);
+    const int *param_a = find_params(a, &scratch, &of_a),
+              *param_b = find_params(b, &scratch, &of_b);
     bool same = of_a.n == of_b.n;
     for (int i = 0; same && i < of_a.n; i++)
         same = same_place(of_a.at[i], param_a[i], of_b.at[i], param_b[i]);
@@ -173,7 +175,7 @@ bool loop_same(const struct loop *a, const struct loop *b) {
 
 /* ---- copies */
 
-struct node_list loop_copy(const struct loop *l, struct arena *a, struct build *to,
+struct node_list loop_copy(const struct loop_body *l, struct arena *a, struct build *to,
                            struct node *const *given, struct node ***copy) {
     struct node_list order = number_body(l, a);
     const int *param = find_params(l, a, &order);
@@ -195,8 +197,8 @@ struct node_list loop_copy(const struct loop *l, struct arena *a, struct build *
 
 /* ---- nodes */
 
-struct node *build_scan(struct build *b, struct loop *l, struct node *const *in, struct dim length,
-                        bool reverse, int64_t remember) {
+struct node *build_scan(struct build *b, struct loop_body *l, struct node *const *in,
+                        struct dim length, bool reverse, int64_t remember) {
     struct attr attr[] = {
         [SCAN_LENGTH] = {.kind = ATTR_SHAPE, .shape = {.rank = 1, .d = {length}}},
         [SCAN_REVERSE] = {.kind = ATTR_BOOL, .i = reverse},
@@ -218,7 +220,7 @@ struct node *build_scan(struct build *b, struct loop *l, struct node *const *in,
 }
 
 struct node *build_scan_result(struct build *b, struct node *scan, int which) {
-    const struct loop *l = scan->loop;
+    const struct loop_body *l = scan->loop;
     int result = which < l->n_carry ? which : which - l->n_carry;
     const struct node *from = l->result[result];
     struct attr attr = {.kind = ATTR_INT, .i = which};
@@ -245,7 +247,7 @@ struct node *build_scan_result(struct build *b, struct node *scan, int which) {
     return graph_intern(b->graph, &like);
 }
 
-void loop_open(struct loop *l, const struct program *outer, struct program *body) {
+void loop_open(struct loop_body *l, const struct program *outer, struct program *body) {
     *body = (struct program){
         .arena = &l->arena,
         .graph = l->graph,
@@ -260,7 +262,7 @@ void loop_open(struct loop *l, const struct program *outer, struct program *body
     body->build.arena = &l->arena;
 }
 
-void loop_close(struct loop *l, const struct program *body) { l->graph = body->graph; }
+void loop_close(struct loop_body *l, const struct program *body) { l->graph = body->graph; }
 
 static bool same_form(const struct symbols *s, const struct node *a, const struct node *b) {
     bool same = a->dtype == b->dtype && a->shape.rank == b->shape.rank;
@@ -270,7 +272,7 @@ static bool same_form(const struct symbols *s, const struct node *a, const struc
 }
 
 /* Whether a param is what a row of its input is, or all of it. */
-static bool fits_input(const struct symbols *s, const struct loop *l, int p,
+static bool fits_input(const struct symbols *s, const struct loop_body *l, int p,
                        const struct node *input) {
     const struct node *param = l->param[p];
     int rows = loop_takes_rows(l, p);
@@ -281,7 +283,7 @@ static bool fits_input(const struct symbols *s, const struct loop *l, int p,
 }
 
 const char *loop_verify(struct arena *a, struct symbols *symbols, const struct node *scan) {
-    const struct loop *l = scan->loop;
+    const struct loop_body *l = scan->loop;
     if (scan->n_in != loop_n_inputs(l))
         return arena_printf(a, "%d inputs for a body that takes %d", scan->n_in, loop_n_inputs(l));
     for (int p = 1; p < loop_n_params(l); p++) {

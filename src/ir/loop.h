@@ -30,77 +30,78 @@
 #include "ir/build.h"
 #include "ir/program.h"
 
-struct loop {
+struct loop_body {
     int refs;
     struct arena arena; /* of itself and of its graph */
     struct graph graph;
     uint64_t hash; /* of the form it was made with */
     int n_over, n_lag, n_carry, n_capture, n_out;
-    int8_t *lag;          /* [n_lag] -1 or 1 */
-    struct node **param;  /* [loop_n_params] NULL: the passes found that the body does not need it */
+    int8_t *lag;         /* [n_lag] -1 or 1 */
+    struct node **param; /* [loop_n_params] NULL: the passes found that the body does not need it */
     struct node **result; /* [loop_n_results] */
 };
 
-static inline int loop_n_params(const struct loop *l) {
+static inline int loop_n_params(const struct loop_body *l) {
     return 1 + l->n_over + l->n_lag + l->n_carry + l->n_capture;
 }
-static inline int loop_n_inputs(const struct loop *l) {
+static inline int loop_n_inputs(const struct loop_body *l) {
     return l->n_over + 2 * l->n_lag + l->n_carry + l->n_capture;
 }
-static inline int loop_n_results(const struct loop *l) { return l->n_carry + l->n_out; }
+static inline int loop_n_results(const struct loop_body *l) { return l->n_carry + l->n_out; }
 
 /* The first param of a kind; and the first input of a kind. */
-static inline int loop_lag_param(const struct loop *l) { return 1 + l->n_over; }
-static inline int loop_carry_param(const struct loop *l) { return 1 + l->n_over + l->n_lag; }
-static inline int loop_capture_param(const struct loop *l) {
+static inline int loop_lag_param(const struct loop_body *l) { return 1 + l->n_over; }
+static inline int loop_carry_param(const struct loop_body *l) { return 1 + l->n_over + l->n_lag; }
+static inline int loop_capture_param(const struct loop_body *l) {
     return loop_carry_param(l) + l->n_carry;
 }
-static inline int loop_lag_first_input(const struct loop *l) { return l->n_over + l->n_lag; }
-static inline int loop_carry_input(const struct loop *l) { return l->n_over + 2 * l->n_lag; }
-static inline int loop_capture_input(const struct loop *l) {
+static inline int loop_lag_first_input(const struct loop_body *l) { return l->n_over + l->n_lag; }
+static inline int loop_carry_input(const struct loop_body *l) { return l->n_over + 2 * l->n_lag; }
+static inline int loop_capture_input(const struct loop_body *l) {
     return loop_carry_input(l) + l->n_carry;
 }
 /* The input that param p, which is not the index, takes its value from: of a lag, the stack. */
-static inline int loop_input_of(const struct loop *l, int p) {
+static inline int loop_input_of(const struct loop_body *l, int p) {
     return p < loop_carry_param(l) ? p - 1 : p - 1 + l->n_lag;
 }
 /* Over and lag params are rows of their input. */
-static inline bool loop_takes_rows(const struct loop *l, int p) {
+static inline bool loop_takes_rows(const struct loop_body *l, int p) {
     return p > 0 && p < loop_carry_param(l);
 }
 
 /* What `which` of a scan_result says. */
 static inline int loop_last(int carry) { return carry; }
-static inline int loop_stack(const struct loop *l, int carry) { return l->n_carry + carry; }
-static inline int loop_out(const struct loop *l, int out) { return 2 * l->n_carry + out; }
-static inline int loop_n_values(const struct loop *l) { return 2 * l->n_carry + l->n_out; }
+static inline int loop_stack(const struct loop_body *l, int carry) { return l->n_carry + carry; }
+static inline int loop_out(const struct loop_body *l, int out) { return 2 * l->n_carry + out; }
+static inline int loop_n_values(const struct loop_body *l) { return 2 * l->n_carry + l->n_out; }
 
 /* A loop whose params, lags and results are to be filled in; one reference. */
-struct loop *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out);
-struct loop *loop_ref(struct loop *l);
-void loop_unref(struct loop *l);
+struct loop_body *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out);
+struct loop_body *loop_ref(struct loop_body *l);
+void loop_unref(struct loop_body *l);
 /* Appends to the body; all else is as in `b`. */
-struct build loop_build(struct loop *l, const struct build *b);
+struct build loop_build(struct loop_body *l, const struct build *b);
 /* Param p, made of a row of its input, or of the input itself. */
-struct node *loop_add_param(struct loop *l, struct build *body, int p, const struct node *input);
+struct node *loop_add_param(struct loop_body *l, struct build *body, int p,
+                            const struct node *input);
 /* Param 0. */
-struct node *loop_add_index(struct loop *l, struct build *body);
+struct node *loop_add_index(struct loop_body *l, struct build *body);
 /* Before loop_finish: leaves out the rows and captures that no result needs, and their inputs. */
-void loop_drop_unused(struct loop *l, struct node **in);
+void loop_drop_unused(struct loop_body *l, struct node **in);
 /* All is filled in: from here on the loop is what its hash says. */
-void loop_finish(struct loop *l);
-bool loop_same(const struct loop *a, const struct loop *b);
+void loop_finish(struct loop_body *l);
+bool loop_same(const struct loop_body *a, const struct loop_body *b);
 
 /* Copies of the body's nodes for another graph: copy[] by the number in the walk from the results,
  * which numbers them. What is in `given` (by param) stands for the params. Gives the walk's order,
  * in `a`. */
-struct node_list loop_copy(const struct loop *l, struct arena *a, struct build *to,
+struct node_list loop_copy(const struct loop_body *l, struct arena *a, struct build *to,
                            struct node *const *given, struct node ***copy);
 
 /* The node that repeats l, which takes over the reference; its results. length: the number of
  * steps. remember: see opt/remember.c; 0 is every step. */
-struct node *build_scan(struct build *b, struct loop *l, struct node *const *in, struct dim length,
-                        bool reverse, int64_t remember);
+struct node *build_scan(struct build *b, struct loop_body *l, struct node *const *in,
+                        struct dim length, bool reverse, int64_t remember);
 struct node *build_scan_result(struct build *b, struct node *scan, int which);
 enum { SCAN_LENGTH, SCAN_REVERSE, SCAN_REMEMBER }; /* settings of scan, in the row's order */
 static inline struct dim scan_length(const struct node *scan) {
@@ -109,10 +110,11 @@ static inline struct dim scan_length(const struct node *scan) {
 
 /* The body as a program, for what works on programs: its results are the roots, its params what is
  * fed. Between the two calls the graph is the program's. */
-void loop_open(struct loop *l, const struct program *outer, struct program *body);
-void loop_close(struct loop *l, const struct program *body);
+void loop_open(struct loop_body *l, const struct program *outer, struct program *body);
+void loop_close(struct loop_body *l, const struct program *body);
 
-/* What must hold of a scan node, but for its body's nodes: NULL, or the first thing that does not. */
+/* What must hold of a scan node, but for its body's nodes: NULL, or the first thing that does
+ * not. */
 const char *loop_verify(struct arena *a, struct symbols *symbols, const struct node *scan);
 
 #endif

@@ -4,7 +4,8 @@
  * set behind it, so that all builds live in one program.
  *
  * What a row of ops.def owes, and the linker asks for:
- *   RULE   bool <id>_shape(struct shape_call *); not LEAF and LOOP rows, whose shapes come from outside
+ *   RULE   bool <id>_shape(struct shape_call *); not LEAF and LOOP rows, whose shapes come from
+ *          outside
  *   GRAD   void <id>_gradient(struct gradient_call *); of elementwise rows: from elementwise.c
  *   PLAIN, RANDOM, EFFECT   const struct kernel KERNEL(<id>_kernel)
  *

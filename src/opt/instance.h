@@ -16,7 +16,7 @@ struct instance {
     struct binder binder;
     /* of the session's graph; a node's number is its index, inputs before users */
     ARRAY(struct node *) need;
-    ARRAY(int) fed; /* which feed stands for need.at[i], or -1 */
+    ARRAY(int) fed;     /* which feed stands for need.at[i], or -1 */
     struct node **copy; /* [need.n] */
 };
 
@@ -28,8 +28,8 @@ enum outcome instance_append(struct instance *in, struct build *b, const struct 
                              struct node **inputs, struct node **copy, uint32_t *unbound);
 /* The same for a scan, whose body is copied with it (instantiate_loop.c). */
 enum outcome instance_append_scan(struct instance *in, struct build *b, const struct node *n,
-                                  struct node **inputs, const struct attr *attr,
-                                  struct node **copy, uint32_t *unbound);
+                                  struct node **inputs, const struct attr *attr, struct node **copy,
+                                  uint32_t *unbound);
 
 /* The copy's shape must be what the script's node said; symbols that it alone knows are bound by
  * it. */

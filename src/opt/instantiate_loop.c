@@ -13,8 +13,8 @@
 struct copying {
     struct instance *in;
     const struct node *scan;
-    const struct loop *from;
-    struct loop *to;
+    const struct loop_body *from;
+    struct loop_body *to;
     struct build body;
     struct node_list order; /* of the body copied from; numbered */
     struct node **copy;     /* [order.n] */
@@ -25,29 +25,33 @@ static bool is_listed(const struct copying *c, const struct node *n) {
 }
 
 static void set_copy(struct copying *c, const struct node *n, struct node *copy) {
-    if (is_listed(c, n)) c->copy[n->number] = copy;
+    if (is_listed(c, n))
+        c->copy[n->number] = copy;
 }
 
 /* Params like those of `from`; gives the inputs that they take. */
 static struct node **add_params(struct copying *c, struct node *const *inputs) {
-    const struct loop *from = c->from;
+    const struct loop_body *from = c->from;
     struct node **taken = arena_array(&c->in->scratch, struct node *, loop_n_inputs(from));
     int n = 0, p = 0, first_capture = loop_capture_input(from);
-    for (int i = 0; i < first_capture; i++) taken[n++] = inputs[i];
+    for (int i = 0; i < first_capture; i++)
+        taken[n++] = inputs[i];
     for (int k = 0; k < loop_n_params(from); k++) {
-        const struct node *param = from->param[k], *input = k ? inputs[loop_input_of(from, k)] : NULL;
+        const struct node *param = from->param[k],
+                          *input = k ? inputs[loop_input_of(from, k)] : NULL;
         if (k >= loop_capture_param(from) && input->op->id == OP_constant) {
             set_copy(c, param, graph_intern(c->body.graph, input));
             c->to->n_capture--;
             continue;
         }
         c->body.origin = param->origin;
-        struct node *made = k ? loop_add_param(c->to, &c->body, p, input)
-                              : loop_add_index(c->to, &c->body);
+        struct node *made =
+            k ? loop_add_param(c->to, &c->body, p, input) : loop_add_index(c->to, &c->body);
         made->name = param->name;
         made->spelling = param->spelling;
         set_copy(c, param, made);
-        if (k >= loop_capture_param(from)) taken[n++] = inputs[loop_input_of(from, k)];
+        if (k >= loop_capture_param(from))
+            taken[n++] = inputs[loop_input_of(from, k)];
         p++;
     }
     return taken;
@@ -57,28 +61,35 @@ static enum outcome copy_body(struct copying *c, uint32_t *unbound) {
     for (int i = 0; i < c->order.n; i++) {
         const struct node *n = c->order.at[i];
         struct node **inputs = arena_array(&c->in->scratch, struct node *, n->n_in);
-        if (!c->copy[i] && n->op->id == OP_constant) c->copy[i] = graph_intern(c->body.graph, n);
+        if (!c->copy[i] && n->op->id == OP_constant)
+            c->copy[i] = graph_intern(c->body.graph, n);
         if (!c->copy[i]) {
-            for (int k = 0; k < n->n_in; k++) inputs[k] = c->copy[n->in[k]->number];
+            for (int k = 0; k < n->n_in; k++)
+                inputs[k] = c->copy[n->in[k]->number];
             enum outcome outcome =
                 instance_append(c->in, &c->body, n, inputs, &c->copy[i], unbound);
-            if (outcome != COPIED) return outcome;
-            if (!c->copy[i]->name && c->copy[i]->op->id != OP_constant) c->copy[i]->name = n->name;
+            if (outcome != COPIED)
+                return outcome;
+            if (!c->copy[i]->name && c->copy[i]->op->id != OP_constant)
+                c->copy[i]->name = n->name;
         }
-        if (!instance_bind_result(c->in, n, c->copy[i])) return FAILED;
+        if (!instance_bind_result(c->in, n, c->copy[i]))
+            return FAILED;
     }
     return COPIED;
 }
 
 static void note_demanded(const struct instance *in, struct diag *d) {
-    if (in->demanded_at) diag_note(d, in->demanded_at->span, "demanded here");
+    if (in->demanded_at)
+        diag_note(d, in->demanded_at->span, "demanded here");
 }
 
 static bool check_carries(struct copying *c, struct node *const *inputs) {
     struct instance *in = c->in;
     for (int i = 0; i < c->to->n_carry; i++) {
         const struct node *start = inputs[loop_carry_input(c->to) + i], *next = c->to->result[i];
-        if (shape_same(&start->shape, &next->shape)) continue;
+        if (shape_same(&start->shape, &next->shape))
+            continue;
         const char *name = c->to->param[loop_carry_param(c->to) + i]->name;
         struct diag *d = diag_error(
             in->diags, E_SHAPE, instance_node_span(next),
@@ -92,11 +103,12 @@ static bool check_carries(struct copying *c, struct node *const *inputs) {
     return true;
 }
 
-static bool check_lengths(struct instance *in, const struct node *n, const struct loop *l,
+static bool check_lengths(struct instance *in, const struct node *n, const struct loop_body *l,
                           struct node *const *inputs, int64_t length) {
     for (int i = 0; i < l->n_over + l->n_lag; i++) {
         int64_t own = inputs[i]->shape.d[0].k;
-        if (own == length) continue;
+        if (own == length)
+            continue;
         struct diag *d = diag_error(in->diags, E_SHAPE, instance_node_span(n),
                                     "what %s goes over has two lengths: %" PRId64 " and %" PRId64,
                                     n->spelling, length, own);
@@ -108,24 +120,28 @@ static bool check_lengths(struct instance *in, const struct node *n, const struc
 }
 
 enum outcome instance_append_scan(struct instance *in, struct build *b, const struct node *n,
-                                  struct node **inputs, const struct attr *attr,
-                                  struct node **copy, uint32_t *unbound) {
-    struct loop *from = n->loop;
+                                  struct node **inputs, const struct attr *attr, struct node **copy,
+                                  uint32_t *unbound) {
+    struct loop_body *from = n->loop;
     int64_t length = attr[SCAN_LENGTH].shape.d[0].k;
-    if (!check_lengths(in, n, from, inputs, length)) return FAILED;
+    if (!check_lengths(in, n, from, inputs, length))
+        return FAILED;
     struct copying c = {.in = in, .scan = n, .from = from};
     c.to = loop_new(from->n_over, from->n_lag, from->n_carry, from->n_capture, from->n_out);
-    for (int i = 0; i < from->n_lag; i++) c.to->lag[i] = from->lag[i];
+    for (int i = 0; i < from->n_lag; i++)
+        c.to->lag[i] = from->lag[i];
     c.body = loop_build(c.to, b);
-    c.order = graph_order(&from->graph, &in->scratch, from->result, loop_n_results(from), NULL,
-                          NULL);
-    for (int i = 0; i < c.order.n; i++) c.order.at[i]->number = i;
+    c.order =
+        graph_order(&from->graph, &in->scratch, from->result, loop_n_results(from), NULL, NULL);
+    for (int i = 0; i < c.order.n; i++)
+        c.order.at[i]->number = i;
     c.copy = arena_array(&in->scratch, struct node *, c.order.n);
     struct node **taken = add_params(&c, inputs);
     enum outcome outcome = copy_body(&c, unbound);
     for (int r = 0; outcome == COPIED && r < loop_n_results(from); r++)
         c.to->result[r] = c.copy[from->result[r]->number];
-    if (outcome == COPIED && !check_carries(&c, taken)) outcome = FAILED;
+    if (outcome == COPIED && !check_carries(&c, taken))
+        outcome = FAILED;
     if (outcome != COPIED) {
         loop_unref(c.to);
         return outcome;
@@ -133,7 +149,7 @@ enum outcome instance_append_scan(struct instance *in, struct build *b, const st
     loop_finish(c.to);
     b->origin = n->origin;
     b->spelling = n->spelling;
-    *copy = build_scan(b, c.to, taken, dim_const(length), attr[SCAN_REVERSE].i,
-                       attr[SCAN_REMEMBER].i);
+    *copy =
+        build_scan(b, c.to, taken, dim_const(length), attr[SCAN_REVERSE].i, attr[SCAN_REMEMBER].i);
     return COPIED;
 }

@@ -29,7 +29,7 @@ static size_t add_room(size_t *total, size_t bytes) {
 }
 
 static void find_outputs(struct repeat *r, const struct step *step) {
-    const struct loop *l = r->loop;
+    const struct loop_body *l = r->loop;
     for (int k = 0; k < loop_n_results(l); k++)
         r->result[k].last = r->result[k].stack = -1;
     for (int i = 0; i < step->call.n_out; i++) {
@@ -56,7 +56,7 @@ static void find_room(struct repeat *r, size_t *bytes) {
 
 bool repeat_make(struct step *step, const struct program *outer, enum isa isa) {
     const struct node *scan = step->nodes[0];
-    struct loop *l = scan->loop;
+    struct loop_body *l = scan->loop;
     struct repeat *r = step->loop = arena_new(outer->arena, struct repeat);
     struct program body;
     loop_open(l, outer, &body);

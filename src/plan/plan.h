@@ -52,7 +52,7 @@ struct feed_use {
  * the body needs for itself is part of what the step shares (work.shared_bytes): the body's slab,
  * the index, and for a carry that is not stacked two buffers that take turns. */
 struct repeat {
-    const struct loop *loop;
+    const struct loop_body *loop;
     struct plan *plan; /* its feeds are the params, what it fetches are the results */
     int64_t length;
     bool reverse;

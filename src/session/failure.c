@@ -153,8 +153,8 @@ static void report_domain(struct session *s, const struct request *r, const stru
         isfinite(f->value) ? arena_printf(&scratch, "%.9g", f->value) : value_word(f->value);
     struct diag *d;
     if (words && words->range)
-        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s%s", op_word(n),
-                       words->what, value, range, rows_text(&scratch, run));
+        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s%s",
+                       op_word(n), words->what, value, range, rows_text(&scratch, run));
     else
         d = diag_error(&s->diags, E_VALUE, origin_span(n->origin),
                        "`%s`: %s %s is %s (element %" PRId64 "%s)", op_word(n),

@@ -43,7 +43,7 @@ static int count_nodes(struct graph *g, struct node *const *roots, int n_roots) 
     struct node_list order = graph_order(g, &scratch, roots, n_roots, NULL, NULL);
     int n = order.n;
     for (int i = 0; i < order.n; i++) {
-        struct loop *l = order.at[i]->op->id == OP_scan ? order.at[i]->loop : NULL;
+        struct loop_body *l = order.at[i]->op->id == OP_scan ? order.at[i]->loop : NULL;
         if (l)
             n += count_nodes(&l->graph, l->result, loop_n_results(l));
     }
