@@ -256,8 +256,7 @@ bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struc
     }
     char shape[SHAPE_TEXT];
     if (!strcmp(stmt->text, "optimizer")) {
-        if (out->kind == VALUE_INSTANCE &&
-            out->instance->definition->tree->kind == AST_OPTIMIZER_DEF) {
+        if (is_optimizer(*out)) {
             struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, expr->span,
                                         "this optimizer has nothing to minimize");
             diag_help(d, "say what it minimizes: .minimize(loss)");

@@ -300,6 +300,8 @@ bool run_body(struct interp *in, struct body *b, struct definition *d, struct sc
     prefix_push(in, prefix);
     if (b->target)
         prefix_push(in, b->target->path);
+    if (b->part)
+        prefix_push(in, b->part);
     in->caller = interp_origin(in, call);
     in->in_library = d->library;
     b->outer = in->body;
@@ -361,7 +363,7 @@ bool apply_instance(struct interp *in, struct instance *i, struct args *a, struc
  * mse(prediction, target). */
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out) {
     bool direct = d->tree->kids[0]->n_kids == 0 && a->n + a->n_named > 0 &&
-                  d->tree->kind != AST_OPTIMIZER_DEF;
+                  d->tree->kind != AST_OPTIMIZER_DEF && d->tree->kind != AST_TRANSFORM_DEF;
     if (!direct)
         return make_instance(in, d, a, out);
     struct args none = {.n = 0, .n_named = 0, .call = a->call, .site = a->site, .word = a->word};

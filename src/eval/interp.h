@@ -10,6 +10,7 @@
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
  *   dry.c      a walk that computes nothing
+ *   transform.c what happens to gradients; schedule.c settings as functions of the step
  *   anew.c     loops that make their variables anew at each round
  *   owned.c    whose variables are whose, fields of layers
  *   axes.c     builtins that take tensors apart and put them together along an axis
@@ -37,9 +38,10 @@ struct body {
     /* Met so far in this application: call sites of instances, names of variables. */
     ARRAY(const struct ast *) sites;
     ARRAY(const char *) declared;
-    /* An optimizer's: which variable. */
+    /* An optimizer's or a transform's: which variable. */
     struct step_object *step;
-    struct variable *target;
+    struct variable *target; /* NULL in a transform's */
+    const char *part;        /* a transform's name, for the paths of its states */
     /* Assigned with `<-` in this application. */
     ARRAY(struct update {
         struct variable *variable;
@@ -115,6 +117,7 @@ struct interp {
     struct body *body;
     struct dry dry;
     uint64_t n_demands; /* that were run */
+    struct node *schedule_step; /* while a schedule is called: its argument */
     struct loop *loop;  /* the innermost under way */
     struct trace *trace; /* of the step of a scan that is being traced */
     ARRAY(struct value) roots;  /* what expressions under way have made */
@@ -335,6 +338,34 @@ void anew_note(struct interp *in, struct span at, struct variable *v);
 
 /* owned.c */
 bool layer_field(struct interp *in, struct value v, const struct ast *e, struct value *out);
+
+/* schedule.c */
+struct schedules { /* of a training step that is being built */
+    struct step_object *step;
+    struct node *steps; /* how many were done, float; NULL until a schedule asks */
+    struct node_collection *assigns;
+};
+/* The scope with an instance's settings: its own, or one above with those that are schedules at the
+ * step. */
+bool schedule_settings(struct interp *in, struct schedules *c, struct instance *i, struct span call,
+                       struct scope **out);
+/* Those of another dtype than a variable's are converted, into `s`. */
+void schedule_cast(struct interp *in, const struct scope *scheduled, struct scope *s,
+                   enum dtype to);
+/* Whether a demand may be run now; false: reported. */
+bool schedule_allows(struct interp *in, const struct request *r);
+
+/* transform.c */
+struct optimizer_parts {
+    struct instance *optimizer;
+    const struct value *transforms;
+    int n_transforms;
+};
+bool is_optimizer(struct value v); /* an instance of one, or a chain that ends in one */
+bool optimizer_parts(struct interp *in, struct value v, struct span at, struct optimizer_parts *p);
+/* gs, ws: lists of the gradients and their variables. */
+bool transform_gradients(struct interp *in, struct schedules *c, const struct optimizer_parts *p,
+                         struct value *gs, struct value ws, struct span call);
 
 /* minimize.c */
 bool method_minimize(struct interp *in, const struct value *self, struct args *a,

@@ -230,6 +230,8 @@ static bool run_request(struct interp *in, struct request *r, struct args *a, in
     r->fed = f.node.at, r->value = f.value.at, r->n_fed = f.node.n;
     if (ok && in->failed)
         ok = false, in->flow = FLOW_ERROR; /* nothing is run after an error */
+    else if (ok && !schedule_allows(in, r))
+        ok = false;
     else if (ok && !in->o.host.run(in->o.host.context, r))
         ok = interp_fail(in, NULL);
     in->n_demands += ok;

@@ -10,12 +10,15 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
     struct value v;
     struct node *initial;
     if (!in->body || !in->body->step)
-        return fail_at(in, E_MISPLACED, stmt->span, "`state` belongs in the body of an optimizer");
-    struct variable *target = in->body->target;
+        return fail_at(in, E_MISPLACED, stmt->span,
+                       in->body ? "`state` is kept by a training step, and this is applied outside "
+                                  "of one"
+                                : "`state` belongs in the body of an optimizer or a transform");
+    const struct variable *target = in->body->target;
     if (!anew_check(in, stmt->name_at))
         return false;
     if (!eval_expr(in, s, stmt->kids[0], &v) ||
-        !to_node(in, v, stmt->kids[0]->span, (int)target->dtype, &initial))
+        !to_node(in, v, stmt->kids[0]->span, target ? (int)target->dtype : -1, &initial))
         return false;
     if (!shape_is_const(&initial->shape))
         return fail_at(in, E_SHAPE, stmt->kids[0]->span, "a state needs known sizes");
@@ -25,6 +28,9 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt) {
     state->state = true;
     anew_note(in, stmt->name_at, state);
     scope_set(&in->heap, s, stmt->text, V_TENSOR(state->node));
+    for (int i = 0; i < in->body->updates.n; i++) /* the name means this one from here on */
+        if (in->body->updates.at[i].name == stmt->text)
+            in->body->updates.at[i].name = NULL;
     return true;
 }
 
@@ -89,18 +95,20 @@ static bool report_no_gradient(struct interp *in, struct node *loss, struct vari
     return asked ? interp_fail(in, d) : true;
 }
 
-static bool update_one(struct interp *in, struct instance *optimizer, struct step_object *step,
-                       struct variable *v, struct node *g, struct span call,
-                       struct node_collection *assigns) {
+static bool update_one(struct interp *in, struct schedules *c, struct instance *optimizer,
+                       struct scope *settings, struct variable *v, struct value g,
+                       struct span call) {
     const struct ast *params = optimizer->definition->tree->kids[1];
-    struct scope *s = scope_new(&in->heap, optimizer->settings);
+    struct scope *s = scope_new(&in->heap, settings);
     struct value ignored;
     root_push(in, V_OBJECT(VALUE_LIST, s));
+    if (settings != optimizer->settings)
+        schedule_cast(in, settings, s, v->dtype);
     scope_set(&in->heap, s, params->kids[0]->text, V_TENSOR(v->node));
-    scope_set(&in->heap, s, params->kids[1]->text, V_TENSOR(g));
-    struct body b = {.step = step, .target = v};
-    bool ok = run_body(in, &b, optimizer->definition, s, step->path, call, &ignored) &&
-              build_assigns(in, &b, assigns);
+    scope_set(&in->heap, s, params->kids[1]->text, g);
+    struct body b = {.step = c->step, .target = v};
+    bool ok = run_body(in, &b, optimizer->definition, s, c->step->path, call, &ignored) &&
+              build_assigns(in, &b, c->assigns);
     free(b.updates.at);
     return ok;
 }
@@ -171,8 +179,21 @@ static bool gather_updates(struct interp *in, struct step_object *step,
     return gather_layer_updates(in, variables, n, call, assigns);
 }
 
-/* Gradients, the checks of the loss and of each gradient, and each variable's update, in order. */
-static bool build_step(struct interp *in, struct instance *optimizer, struct step_object *step,
+/* Transforms, then each variable's update, in order. gs, ws: gradients and variables. */
+static bool build_updates(struct interp *in, const struct optimizer_parts *p, struct schedules *c,
+                          struct value gs, struct value ws, struct span call) {
+    struct scope *settings;
+    bool ok = transform_gradients(in, c, p, &gs, ws, call) &&
+              schedule_settings(in, c, p->optimizer, call, &settings);
+    for (int i = 0; ok && i < ws.list->n; i++)
+        ok = update_one(in, c, p->optimizer, settings, ws.list->at[i].node->variable,
+                        gs.list->at[i], call);
+    c->step->n_variables = ws.list->n;
+    return ok;
+}
+
+/* Gradients, the checks of the loss and of each gradient, and the updates. */
+static bool build_step(struct interp *in, const struct optimizer_parts *p, struct step_object *step,
                        struct variable *const *variables, int n, const struct named_arg *given,
                        struct span call) {
     struct arena scratch = {0};
@@ -180,6 +201,9 @@ static bool build_step(struct interp *in, struct instance *optimizer, struct ste
                 **gradient = arena_array(&scratch, struct node *, n);
     struct node_collection assigns = {.arena = &scratch}, checks = {.arena = &scratch};
     const struct origin *here = interp_origin(in, call);
+    struct value gs = value_list(&in->heap, 0), ws = value_list(&in->heap, 0);
+    root_push(in, gs);
+    root_push(in, ws);
     for (int i = 0; i < n; i++)
         wrt[i] = variables[i]->node;
     in->o.host.gradients(in->o.host.context, step->loss, wrt, n, gradient);
@@ -195,11 +219,14 @@ static bool build_step(struct interp *in, struct instance *optimizer, struct ste
             continue;
         }
         array_push(&scratch, &checks.list, build_check(in, gradient[i], here));
-        ok = update_one(in, optimizer, step, variables[i], gradient[i], call, &assigns);
-        step->n_variables++;
+        list_append(&in->heap, gs.list, V_TENSOR(gradient[i]));
+        list_append(&in->heap, ws.list, V_TENSOR(wrt[i]));
     }
-    if (ok)
+    struct schedules c = {.step = step, .assigns = &assigns};
+    if (ok && build_updates(in, p, &c, gs, ws, call))
         keep_effects(step, &checks, &assigns);
+    else
+        ok = false;
     arena_free(&scratch);
     return ok;
 }
@@ -209,14 +236,10 @@ bool method_minimize(struct interp *in, const struct value *self, struct args *a
     struct node *loss = NULL;
     const struct named_arg *given;
     struct variable **variables;
-    struct instance *optimizer = self->instance;
-    const struct ast *tree = optimizer->definition->tree;
-    if (tree->kind != AST_OPTIMIZER_DEF) {
-        struct diag *d =
-            diag_error(in->o.diags, E_WRONG_KIND, a->call,
-                       "an optimizer minimizes, but this is an instance of %s", tree->text);
-        return interp_fail(in, d);
-    }
+    struct optimizer_parts p;
+    if (!optimizer_parts(in, *self, a->call, &p))
+        return false;
+    const struct ast *tree = p.optimizer->definition->tree;
     if (tree->kids[1]->n_kids != 2)
         return fail_at(in, E_MISPLACED, a->call, "an optimizer's second list must be (w, g)");
     if (!minimize_target(in, a, &loss, &given))
@@ -235,7 +258,7 @@ bool method_minimize(struct interp *in, const struct value *self, struct args *a
     bool ok = n > 0;
     if (n == 0)
         fail_at(in, E_NO_GRADIENT, a->call, "the loss depends on no trainable variable");
-    ok = ok && build_step(in, optimizer, step, variables, n, given, a->call);
+    ok = ok && build_step(in, &p, step, variables, n, given, a->call);
     arena_free(&scratch);
     return ok;
 }

@@ -141,8 +141,7 @@ static bool variables_field(struct interp *in, struct value v, const struct ast 
 }
 
 bool layer_field(struct interp *in, struct value v, const struct ast *e, struct value *out) {
-    bool optimizer =
-        v.kind == VALUE_INSTANCE && v.instance->definition->tree->kind == AST_OPTIMIZER_DEF;
+    bool optimizer = is_optimizer(v);
     if (v.kind == VALUE_INSTANCE) {
         const struct value *own = scope_find_own(v.instance->settings, e->text);
         if (!own)

@@ -56,8 +56,9 @@ static void print_definition(FILE *out, const struct definition *d) {
         {AST_LOSS_DEF, "loss"},
         {AST_METRIC_DEF, "metric"},
         {AST_OPTIMIZER_DEF, "optimizer"},
+        {AST_TRANSFORM_DEF, "transform"},
     };
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (words[i].kind == d->tree->kind)
             fprintf(out, "%s %s", words[i].word, d->tree->text);
 }

@@ -297,9 +297,8 @@ bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struc
     case AST_LOSS_DEF:
     case AST_METRIC_DEF:
     case AST_OPTIMIZER_DEF:
-        return eval_definition(in, s, stmt, out);
     case AST_TRANSFORM_DEF:
-        return unsupported(in, stmt->span, "transform definitions");
+        return eval_definition(in, s, stmt, out);
     case AST_GRADIENT_DEF:
         return unsupported(in, stmt->span, "gradients of one's own");
     case AST_IMPORT:
