@@ -52,8 +52,8 @@ static bool subject_axis(struct interp *in, struct subject *s, const struct arg 
     return interp_fail(in, subject_error(in, s, E_AXIS, message));
 }
 
-static bool take_subject(struct interp *in, struct args *a, const char *callee,
-                         const struct arg *x, struct subject *s) {
+static bool take_subject(struct interp *in, struct args *a, const char *callee, const struct arg *x,
+                         struct subject *s) {
     *s = (struct subject){.call = a, .callee = callee, .at = x->at};
     if (!x->at.source)
         return missing(in, a, callee, "x");
@@ -64,8 +64,8 @@ static bool take_subject(struct interp *in, struct args *a, const char *callee,
 static bool append_reshape(struct interp *in, const struct subject *s, struct node *x,
                            const struct shape *to, struct value *out) {
     struct attr attr = {.kind = ATTR_SHAPE, .shape = *to};
-    return op_append(in, &in->o.ops->op[OP_reshape], s->callee, &x, 1, &attr, &s->at,
-                     s->call->call, out);
+    return op_append(in, &in->o.ops->op[OP_reshape], s->callee, &x, 1, &attr, &s->at, s->call->call,
+                     out);
 }
 
 static bool append_slice(struct interp *in, const struct subject *s, struct node *x, int axis,
@@ -162,8 +162,7 @@ bool builtin_slice(struct interp *in, const struct value *self, struct args *a, 
     (void)self;
     if (!builtin_take(in, a, "slice", names, 5, got) ||
         !take_subject(in, a, "slice", &got[0], &s) ||
-        !subject_axis(in, &s, &got[4], s.x->shape.rank) ||
-        !take_bound(in, &got[3], "step", &step))
+        !subject_axis(in, &s, &got[4], s.x->shape.rank) || !take_bound(in, &got[3], "step", &step))
         return false;
     if (step == 0)
         return fail_at(in, E_OUT_OF_RANGE, got[3].at, "a slice's step cannot be 0");
@@ -176,8 +175,8 @@ bool builtin_slice(struct interp *in, const struct value *self, struct args *a, 
 
 enum { MAX_PARTS = 65536 };
 
-/* The part [begin, end) of x along the axis, `size` elements or -1. What a run alone can tell of its
- * size is checked there by a reshape. */
+/* The part [begin, end) of x along the axis, `size` elements or -1. What a run alone can tell of
+ * its size is checked there by a reshape. */
 static bool append_part(struct interp *in, const struct subject *s, struct node *x, int64_t begin,
                         int64_t end, int64_t size, struct value *out) {
     struct shape to = x->shape;
@@ -309,8 +308,8 @@ static bool split_by_sizes(struct interp *in, const struct subject *s, const str
         return interp_fail(in, subject_error(in, s, E_SHAPE, message));
     }
     if (!dim_is_const(size) && open < 0) {
-        struct diag *d = subject_error(in, s, E_SHAPE,
-                                       "the size of this axis is not known before the run");
+        struct diag *d =
+            subject_error(in, s, E_SHAPE, "the size of this axis is not known before the run");
         diag_help(d, "leave one size open with -1");
         return interp_fail(in, d);
     }
@@ -465,7 +464,8 @@ bool builtin_stack(struct interp *in, const struct value *self, struct args *a, 
         part[i] = ok ? v.node : NULL;
     }
     struct attr axis = {.kind = ATTR_AXIS, .i = s.axis};
-    ok = ok && op_append(in, &in->o.ops->op[OP_concat], "stack", part, l->n, &axis, at, a->call, out);
+    ok = ok &&
+         op_append(in, &in->o.ops->op[OP_concat], "stack", part, l->n, &axis, at, a->call, out);
     arena_free(&scratch);
     return ok && settle(in, &s, out);
 }

@@ -13,6 +13,7 @@
  *   transform.c what happens to gradients; schedule.c settings as functions of the step
  *   anew.c     loops that make their variables anew at each round
  *   owned.c    whose variables are whose, fields of layers
+ *   einsum.c   einsum, as transposes and matrix products
  *   axes.c     builtins that take tensors apart and put them together along an axis
  *   module.c   files: import, what each shows the others
  *   scan.c     loops in the graph        trace.c    what a step may do; the loop made of it

@@ -95,9 +95,8 @@ static struct node *build_zeros(struct build *b, const struct node *like) {
 void gather_gradient(struct gradient_call *c) {
     struct node *zeros = c->need[0] ? build_zeros(c->b, c->node->in[0]) : NULL;
     if (zeros)
-        c->dx[0] = build_op(c->b, OP_scatter_add,
-                            (struct node *[]){zeros, c->node->in[1], c->dy}, 3, c->node->attr, NULL,
-                            NULL);
+        c->dx[0] = build_op(c->b, OP_scatter_add, (struct node *[]){zeros, c->node->in[1], c->dy},
+                            3, c->node->attr, NULL, NULL);
 }
 
 void scatter_add_gradient(struct gradient_call *c) {
@@ -222,11 +221,21 @@ ADD_PIECE(uint8_t, uint8_t, u8)
 static void add_piece(const struct kernel_call *c, const struct gather *g, int64_t piece) {
     int64_t outer = piece / g->pieces, column = piece % g->pieces * PIECE;
     switch (c->in[0].dtype) {
-    case DTYPE_F32: add_f32(c, g, outer, column); break;
-    case DTYPE_F64: add_f64(c, g, outer, column); break;
-    case DTYPE_I32: add_i32(c, g, outer, column); break;
-    case DTYPE_I64: add_i64(c, g, outer, column); break;
-    default: add_u8(c, g, outer, column); break;
+    case DTYPE_F32:
+        add_f32(c, g, outer, column);
+        break;
+    case DTYPE_F64:
+        add_f64(c, g, outer, column);
+        break;
+    case DTYPE_I32:
+        add_i32(c, g, outer, column);
+        break;
+    case DTYPE_I64:
+        add_i64(c, g, outer, column);
+        break;
+    default:
+        add_u8(c, g, outer, column);
+        break;
     }
 }
 

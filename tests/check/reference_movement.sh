@@ -1,5 +1,5 @@
 #!/bin/sh
-# Values and gradients of indexing and movement against PyTorch's figures in tests/data/reference, which are statements of
+# Values and gradients of indexing, movement and einsum against PyTorch's figures in tests/data/reference, which are statements of
 # the language: figures and program make one script.
 set -eu
 nnrun=${NNRUN:-build/nnrun}
@@ -75,7 +75,30 @@ for i in range(len(cases)) {
 END
 }
 
+einsum() {
+    hold einsum "$1" "$2" <<'END'
+fn call(text, xs) {
+  if len(xs) == 1 { return einsum(text, xs[0]) }
+  if len(xs) == 2 { return einsum(text, xs[0], xs[1]) }
+  if len(xs) == 3 { return einsum(text, xs[0], xs[1], xs[2]) }
+  einsum(text, xs[0], xs[1], xs[2], xs[3])
+}
+for i in range(len(cases)) {
+  c = cases[i]
+  xs = []
+  for k in range(len(c.xs)) { xs = xs + [table(c.xs[k], c.shapes[k])] }
+  y = call(c.text, xs)
+  for k in range(y.rank) { assert(y.shape[k] == c.to[k], "{c.text}: axis {k} is {y.shape[k]}") }
+  near("{c.text}", y, c.y)
+  dxs = gradients(sum(y * table(c.dy, c.to)), xs)
+  for k in range(len(dxs)) { near("gradient {k} of {c.text}", dxs[k], c.dxs[k]) }
+}
+END
+}
+
 gather float64 1e-12
 movement float64 1e-12
 movement float 1e-5
+einsum float64 1e-11
+einsum float 2e-4
 gather float 1e-5

@@ -19,7 +19,8 @@ static void begin(struct trykernel *t, int isa, enum dtype type, size_t r) {
     trykernel_randomise(&t->in[0], r, 2);
     trykernel_in(t, whole[r % 3], rows[r].n, -1);
     for (int64_t i = 0; i < rows[r].n; i++)
-        trykernel_set(&t->in[1], i, (double)(i * i * 31 % (rows[r].size < 256 ? rows[r].size : 256)));
+        trykernel_set(&t->in[1], i,
+                      (double)(i * i * 31 % (rows[r].size < 256 ? rows[r].size : 256)));
 }
 
 static int64_t place(size_t r, int64_t outer, int64_t index, int64_t k, bool taken) {
@@ -39,9 +40,9 @@ static void gathers(void) {
                     for (int64_t i = 0; i < rows[r].n; i++)
                         for (int64_t k = 0; k < rows[r].inner; k++) {
                             int64_t index = (int64_t)trykernel_get(&t.in[1], i);
-                            same = same &&
-                                   trykernel_get(&t.out[0], place(r, o, i, k, true)) ==
-                                       trykernel_get(&t.in[0], place(r, o, index, k, false));
+                            same =
+                                same && trykernel_get(&t.out[0], place(r, o, i, k, true)) ==
+                                            trykernel_get(&t.in[0], place(r, o, index, k, false));
                         }
                 CU_ASSERT(same);
                 trykernel_end(&t);
@@ -60,8 +61,8 @@ static void scatters(void) {
                 trykernel_randomise(&t.in[2], r + 100, 2);
                 trykernel_out(&t, types[type], rows[r].outer, rows[r].size, rows[r].inner, -1);
                 trykernel_run(&t, OP_scatter_add);
-                struct kernel_arg *sum = trykernel_in(&t, types[type], rows[r].outer, rows[r].size,
-                                                      rows[r].inner, -1);
+                struct kernel_arg *sum =
+                    trykernel_in(&t, types[type], rows[r].outer, rows[r].size, rows[r].inner, -1);
                 for (int64_t i = 0; i < trykernel_count(sum); i++)
                     trykernel_set(sum, i, trykernel_get(&t.in[0], i));
                 for (int64_t o = 0; o < rows[r].outer; o++)

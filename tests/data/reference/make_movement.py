@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the figures of indexing and movement with PyTorch, as make.py does those of convolution
+"""Writes the figures of indexing, movement and einsum with PyTorch, as make.py does those of convolution
 and the rest.
 
     /usr/bin/python3 tests/data/reference/make_movement.py
@@ -90,6 +90,28 @@ def make_movement():
     write("movement", "x -> y = op(x), of shape `to`; dx for dy.", cases)
 
 
+def make_einsum():
+    cases = []
+    for i, (text, *shapes) in enumerate([
+            ("ij->ji", (2, 3)), ("abc->ca", (2, 3, 4)), ("ij->", (3, 2)), ("ij,jk->ik", (2, 3), (3, 4)),
+            ("ij,kj->ik", (2, 3), (4, 3)), ("ij,ik->kj", (3, 2), (3, 4)), ("ij,jk->ki", (2, 3), (3, 4)),
+            ("i,i->", (5,), (5,)), ("i,j->ij", (3,), (4,)), ("ij,ij->ij", (2, 3), (2, 3)),
+            ("ij,i->ij", (2, 3), (2,)), ("bqd,bkd->bqk", (2, 3, 4), (2, 5, 4)),
+            ("bqhd,bkhd->bhqk", (2, 3, 2, 4), (2, 5, 2, 4)), ("bhqk,bkhd->bqhd", (2, 2, 3, 5), (2, 5, 2, 4)),
+            ("abcd,cbe->dea", (2, 3, 4, 2), (4, 3, 5)), ("ab,cd,bc->ad", (2, 3), (4, 2), (3, 4)),
+            ("ij,jk,kl,lm->im", (2, 3), (3, 4), (4, 2), (2, 3)), ("i,j,ij->", (3,), (4,), (3, 4)),
+            ("bi,ijk,bj->bk", (2, 3), (3, 4, 5), (2, 4)), ("...ij,...jk->...ik", (2, 1, 2, 3), (4, 3, 2)),
+            ("...d,d->...", (2, 3, 4), (4,)), ("b...d->d...b", (2, 3, 4)), ("ab,bc->abc", (2, 3), (3, 2)),
+            ("ijk,jil->kl", (2, 3, 4), (3, 2, 5)), ("aij,bjk,c->aik", (2, 3, 2), (2, 2, 3), (3,))]):
+        xs = [eighths(shape, 100 + 10 * i + k) for k, shape in enumerate(shapes)]
+        dy = eighths(tuple(torch.einsum(text, *xs).shape), 100 + 10 * i + 9)
+        y, *dxs = derive(lambda *xs: torch.einsum(text, *xs), xs, lambda y: dy)
+        cases.append(dict(text=text, shapes=shapes, to=y.shape, xs=[x.reshape(-1).tolist() for x in xs],
+                          y=y, dy=dy, dxs=[dx.reshape(-1).tolist() for dx in dxs]))
+    write("einsum", "xs, of the shapes, -> y = einsum(text, xs), of shape `to`; dxs for dy.", cases)
+
+
 if __name__ == "__main__":
-    make_movement()
     make_gather()
+    make_movement()
+    make_einsum()
