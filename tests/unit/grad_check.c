@@ -68,6 +68,12 @@ static const struct call_case cases[] = {
     {OP_scatter_add, {"2,4,2", "int 2,2", "2,2,2,2"}, "axis=-2", 0},
     {OP_shift, {"4,3"}, "by=1", 0},
     {OP_shift, {"4"}, "by=-2", 0},
+    {OP_pad, {"3,4"}, "paddings=1 2 0 1;value=2", 0},
+    {OP_pad, {"3,4,2"}, "paddings=2 1 3 0 0 0;mode=reflect", 0},
+    {OP_pad, {"1,3"}, "paddings=2 1 0 4;mode=edge", 0},
+    {OP_pad_gradient, {"6,5"}, "shape=3,4;paddings=1 2 0 1", 0},
+    {OP_pad_gradient, {"6,7,2"}, "shape=3,4,2;paddings=2 1 3 0 0 0;mode=reflect", 0},
+    {OP_pad_gradient, {"4,7"}, "shape=1,3;paddings=2 1 0 4;mode=edge", 0},
     {OP_dropout, {"4,5", ""}, "", 2},
     {OP_softmax, {"3,4"}, "axis=-1", 0},
     {OP_softmax, {"2,3,2"}, "axis=1", 0},
@@ -99,6 +105,11 @@ static const struct call_case cases[] = {
     {OP_avg_pool, {"1,5,4,2"}, VALID_WINDOW, 0},
     {OP_avg_pool_gradient, {"2,2,3,3"}, "shape=2,4,5,3;" SAME_WINDOW, 0},
     {OP_avg_pool_gradient, {"1,3,2,2"}, "shape=1,5,4,2;" VALID_WINDOW, 0},
+    {OP_resize, {"2,3,4,2"}, "size=5,6", 0},
+    {OP_resize, {"1,5,4,2"}, "size=2,7;method=bilinear", 0},
+    {OP_resize, {"1,3,1,1"}, "size=7,3;method=bilinear", 0},
+    {OP_resize_gradient, {"2,5,6,2"}, "shape=2,3,4,2", 0},
+    {OP_resize_gradient, {"1,2,7,2"}, "shape=1,5,4,2;method=bilinear", 0},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -137,6 +148,8 @@ static void parse_value(struct check *c, struct attr *a, const char *text) {
         for (char *at = (char *)text; *at;) a->ints.v[a->ints.n++] = strtoll(at, &at, 10);
         if (a->ints.n == 1) a->ints.v[a->ints.n++] = a->ints.v[0];
         break;
+    case ATTR_FLOAT: a->f = strtod(text, NULL); break;
+    case ATTR_PAIRS:
     case ATTR_INTS:
     case ATTR_AXES:
         for (char *at = (char *)text; *at;) a->ints.v[a->ints.n++] = strtoll(at, &at, 10);

@@ -158,6 +158,80 @@ def make_pool():
     figures.write()
 
 
+def transposed(x, f, stride, sizes, more, dilation, groups):
+    """f is [kh,kw,out/groups,in]; sizes: top, left of a symmetric padding; more: rows and columns
+    that PyTorch adds behind."""
+    kh, kw, o, _ = f.shape
+    return to_nhwc(F.conv_transpose2d(to_nchw(x), f.permute(3, 2, 0, 1), stride=stride,
+                                      padding=sizes, output_padding=more, dilation=dilation,
+                                      groups=groups))
+
+
+def make_transposed():
+    figures = Figures("conv2d_transpose",
+                      "x, filter -> y = conv2d_transpose with padding in sizes; dx, dfilter for dy. "
+                      "case: n, h, w, c, kh, kw, filters, strides, padding, result's h, w, dilation, "
+                      "groups.")
+    one = (1, 1)
+    cases = [
+        (1, 3, 4, 2, 3, 3, 3, one, (0, 0), (0, 0), one, 1),
+        (2, 3, 2, 2, 3, 2, 2, (2, 2), (1, 0), (0, 1), one, 1),
+        (1, 4, 3, 1, 4, 4, 2, (2, 3), (1, 1), (1, 0), one, 1),
+        (1, 3, 3, 4, 2, 3, 4, (2, 1), (0, 1), (0, 0), (1, 2), 2),
+        (1, 1, 1, 2, 3, 3, 1, (2, 2), (1, 1), (1, 1), one, 1),
+        (1, 3, 5, 3, 3, 3, 3, (2, 2), (1, 1), (1, 1), one, 3),
+    ]
+    for i, (n, h, w, c, kh, kw, o, stride, sizes, more, dilation, groups) in enumerate(cases, 1):
+        x, f = eighths((n, h, w, c), 40 * i), eighths((kh, kw, o // groups, c), 40 * i + 1)
+        dys = []
+
+        def dy(y):
+            dys.append(eighths(y.shape, 40 * i + 2))
+            return dys[0]
+        y, dx, df = derive(lambda x, f: transposed(x, f, stride, sizes, more, dilation, groups),
+                           [x, f], dy)
+        figures.add("case_%d" % i, [n, h, w, c, kh, kw, o, *stride, *sizes, *y.shape[1:3], *dilation,
+                                    groups])
+        for name, value in (("x", x), ("filter", f), ("y", y), ("dy", dys[0]), ("dx", dx),
+                            ("dfilter", df)):
+            figures.add("%s_%d" % (name, i), value)
+    figures.write()
+
+
+def make_images():
+    figures = Figures("images", "x -> y = pad or resize; dx for dy. pad_i: n, h, w, c, top, bottom, "
+                      "left, right, mode (0 constant, 1 reflect, 2 edge), value. resize_i: n, h, w, c, "
+                      "height, width, method (0 nearest, 1 bilinear).")
+    modes = ("constant", "reflect", "replicate")
+    pads_of = [(1, 3, 4, 2, 1, 2, 0, 3, 0, 0.5), (2, 3, 4, 1, 2, 1, 3, 2, 1, 0), (1, 2, 3, 2, 3, 1, 0, 4, 2, 0),
+               (1, 1, 1, 3, 1, 2, 2, 1, 2, 0), (1, 1, 4, 1, 0, 0, 2, 3, 1, 0), (1, 2, 1, 1, 1, 1, 1, 0, 0, -2)]
+    sizes_of = [(1, 3, 4, 2, 5, 7, 0), (2, 5, 4, 1, 2, 3, 0), (1, 3, 4, 2, 5, 7, 1), (2, 5, 4, 1, 2, 3, 1),
+                (1, 2, 2, 3, 4, 4, 1), (1, 1, 3, 1, 3, 1, 1), (1, 1, 1, 2, 3, 2, 1), (1, 7, 6, 1, 3, 9, 0),
+                (1, 4, 4, 1, 4, 4, 1)]
+
+    def add(i, kind, case, function):
+        x, dys = eighths(case[:4], 70 * i + len(kind)), []
+
+        def dy(y):
+            dys.append(eighths(y.shape, 70 * i + 9))
+            return dys[0]
+        y, dx = derive(function, [x], dy)
+        figures.add("%s_%d" % (kind, i), case)
+        for name, value in (("x", x), ("y", y), ("dy", dys[0]), ("dx", dx)):
+            figures.add("%s_%s_%d" % (kind, name, i), value)
+
+    for i, case in enumerate(pads_of, 1):
+        top, bottom, left, right, mode, value = case[4:]
+        options = {"value": value} if mode == 0 else {}
+        add(i, "pad", case, lambda x: to_nhwc(F.pad(to_nchw(x), (left, right, top, bottom),
+                                                    mode=modes[mode], **options)))
+    for i, case in enumerate(sizes_of, 1):
+        options = ({"mode": "bilinear", "align_corners": False} if case[6] else
+                   {"mode": "nearest-exact"})
+        add(i, "resize", case, lambda x: to_nhwc(F.interpolate(to_nchw(x), size=case[4:6], **options)))
+    figures.write()
+
+
 def make_losses():
     figures = Figures("cross_entropy",
                       "logits[4,5], labels[4,5] -> softmax_cross_entropy[4]; classes[4] -> "
@@ -253,6 +327,8 @@ def make_optimizers():
 if __name__ == "__main__":
     make_conv2d()
     make_pool()
+    make_transposed()
+    make_images()
     make_losses()
     make_dropout()
     make_batch_norm()
