@@ -307,8 +307,8 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
     v.body = loop_build(v.r, b);
     struct node **in = add_params(&v);
     fill_body(&v);
-    loop_drop_unused(v.r, in);
-    loop_finish(v.r);
+    if (!loop_reduce(v.r, in, NULL, NULL))
+        loop_finish(v.r);
     b->origin = scan->origin;
     b->spelling = scan->spelling;
     struct node *reversed =

@@ -104,41 +104,110 @@ void loop_finish(struct loop_body *l) {
     arena_free(&scratch);
 }
 
-void loop_drop_unused(struct loop_body *l, struct node **in) {
-    struct arena scratch = {0};
-    struct node_list order = number_body(l, &scratch);
-    const int *param = find_params(l, &scratch, &order);
-    bool *used = arena_array(&scratch, bool, loop_n_params(l));
-    for (int i = 0; i < order.n; i++)
-        if (param[i] >= 0)
-            used[param[i]] = true;
-    used[0] = true;
-    for (int c = 0; c < l->n_carry; c++)
-        used[loop_carry_param(l) + c] = true;
-    struct loop_body was = *l;
-    int n_in = 0, n_params = 0, lags = 0;
-    struct node **first = arena_array(&scratch, struct node *, l->n_lag);
-    for (int p = 0; p < loop_n_params(&was); p++) {
-        int lag = p - loop_lag_param(&was);
-        bool is_lag = lag >= 0 && lag < was.n_lag;
-        if (lag == was.n_lag) /* behind the stacks of lags come their first rows */
-            for (int k = 0; k < lags; k++)
-                in[n_in++] = first[k];
-        if (used[p]) {
-            l->param[n_params++] = was.param[p];
-            if (is_lag) {
-                first[lags] = in[loop_lag_first_input(&was) + lag];
-                l->lag[lags++] = was.lag[lag];
-            }
-            if (p)
-                in[n_in++] = in[loop_input_of(&was, p)];
-        } else if (is_lag) {
-            l->n_lag--;
-        } else {
-            *(p < loop_lag_param(&was) ? &l->n_over : &l->n_capture) -= 1;
+/* Which results and params are needed. */
+struct needs {
+    bool *result, *param;
+};
+
+/* A carry that a needed result reads is needed itself. */
+static struct needs find_needs(const struct loop_body *l, struct arena *a, const bool *wanted) {
+    struct node_list order = number_body(l, a);
+    const int *param = find_params(l, a, &order);
+    bool *node = arena_array(a, bool, order.n);
+    struct needs n = {arena_array(a, bool, loop_n_results(l)),
+                      arena_array(a, bool, loop_n_params(l))};
+    for (int r = 0; r < loop_n_results(l); r++)
+        n.result[r] = !wanted || wanted[l->n_carry + r] || (r < l->n_carry && wanted[r]);
+    n.param[0] = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (int r = 0; r < loop_n_results(l); r++)
+            if (n.result[r])
+                node[l->result[r]->number] = true;
+        for (int i = order.n - 1; i >= 0; i--) {
+            for (int k = 0; node[i] && k < order.at[i]->n_in; k++)
+                node[order.at[i]->in[k]->number] = true;
+            if (node[i] && param[i] >= 0)
+                n.param[param[i]] = true;
+        }
+        for (int c = 0; c < l->n_carry; c++) {
+            if (n.result[c] || !n.param[loop_carry_param(l) + c])
+                continue;
+            n.result[c] = more = true;
         }
     }
+    for (int c = 0; c < l->n_carry; c++) /* with its start comes a place for it */
+        n.param[loop_carry_param(l) + c] = n.result[c];
+    return n;
+}
+
+static void number_values(const struct loop_body *l, const struct needs *n, int *becomes) {
+    int n_carry = 0, next = 0;
+    for (int c = 0; c < l->n_carry; c++)
+        n_carry += n->result[c];
+    for (int c = 0; c < l->n_carry; c++, next += n->result[c - 1]) {
+        becomes[c] = n->result[c] ? next : -1;
+        becomes[l->n_carry + c] = n->result[c] ? n_carry + next : -1;
+    }
+    next += n_carry;
+    for (int o = 0; o < l->n_out; o++)
+        becomes[loop_out(l, o)] = n->result[l->n_carry + o] ? next++ : -1;
+}
+
+/* How many of p's kind there are. */
+static int *count_of(struct loop_body *l, const struct loop_body *was, int p) {
+    return p < loop_lag_param(was)       ? &l->n_over
+           : p < loop_carry_param(was)   ? &l->n_lag
+           : p < loop_capture_param(was) ? &l->n_carry
+                                         : &l->n_capture;
+}
+
+static void keep_needed(struct loop_body *l, struct node **in, const struct needs *n,
+                        struct arena *a) {
+    struct loop_body was = *l;
+    int n_in = 0, n_params = 0, n_results = 0, n_lags = 0;
+    struct node **first = arena_array(a, struct node *, l->n_lag);
+    for (int p = 0; p < loop_n_params(&was); p++) {
+        int lag = p - loop_lag_param(&was);
+        if (lag == was.n_lag) /* behind the stacks of lags come their first rows */
+            for (int k = 0; k < n_lags; k++)
+                in[n_in++] = first[k];
+        if (!n->param[p]) {
+            *count_of(l, &was, p) -= 1;
+            continue;
+        }
+        if (lag >= 0 && lag < was.n_lag) {
+            first[n_lags] = in[loop_lag_first_input(&was) + lag];
+            l->lag[n_lags++] = was.lag[lag];
+        }
+        l->param[n_params++] = was.param[p];
+        if (p)
+            in[n_in++] = in[loop_input_of(&was, p)];
+    }
+    for (int r = 0; r < loop_n_results(&was); r++) {
+        if (n->result[r])
+            l->result[n_results++] = was.result[r];
+        else if (r >= was.n_carry)
+            l->n_out--;
+    }
+}
+
+bool loop_reduce(struct loop_body *l, struct node **in, const bool *wanted, int *becomes) {
+    struct arena scratch = {0};
+    struct needs n = find_needs(l, &scratch, wanted);
+    bool all = true;
+    for (int p = 0; p < loop_n_params(l); p++)
+        all &= n.param[p];
+    for (int r = 0; r < loop_n_results(l); r++)
+        all &= n.result[r];
+    if (becomes)
+        number_values(l, &n, becomes);
+    if (!all) {
+        keep_needed(l, in, &n, &scratch);
+        loop_finish(l);
+    }
     arena_free(&scratch);
+    return !all;
 }
 
 /* Two nodes of bodies that are walked side by side. */

@@ -86,8 +86,10 @@ struct node *loop_add_param(struct loop_body *l, struct build *body, int p,
                             const struct node *input);
 /* Param 0. */
 struct node *loop_add_index(struct loop_body *l, struct build *body);
-/* Before loop_finish: leaves out the rows and captures that no result needs, and their inputs. */
-void loop_drop_unused(struct loop_body *l, struct node **in);
+/* Leaves out what none of the values with wanted[which] needs (NULL: all are wanted): carries, outs,
+ * rows and captures, and their inputs. becomes (may be NULL): [loop_n_values] the numbers they have
+ * afterwards, -1: gone. Whether anything was left out; the loop is finished then. */
+bool loop_reduce(struct loop_body *l, struct node **in, const bool *wanted, int *becomes);
 /* All is filled in: from here on the loop is what its hash says. */
 void loop_finish(struct loop_body *l);
 bool loop_same(const struct loop_body *a, const struct loop_body *b);
