@@ -119,8 +119,8 @@ static void bind_steps(struct executor *e, struct plan *p, char *slab) {
             s->call.out[j].data = storage_address(slab, &s->out[j]);
         s->call.shared = s->work.shared_bytes > 0 ? slab + s->shared_offset : NULL;
         s->call.fault = &e->fault;
-        if (s->loop)
-            bind_steps(e, s->loop->plan, s->call.shared);
+        for (struct repeat *r = s->loop; r; r = r->again)
+            bind_steps(e, r->plan, (char *)s->call.shared + s->slab_offset);
     }
 }
 

@@ -63,8 +63,13 @@ static void print_steps(const struct plan *p, int depth, const struct run *r,
             fputs("  NOT FINITE", out);
         plan_print_place(step, sources, out);
         fputc('\n', out);
-        if (step->loop)
-            print_steps(step->loop->plan, depth + 1, r, sources, out);
+        for (const struct repeat *l = step->loop; l; l = l->again) {
+            print_steps(l->plan, depth + 1, r, sources, out);
+            if (l->again) {
+                plan_print_indent(depth, out);
+                fputs("again\n", out);
+            }
+        }
     }
 }
 

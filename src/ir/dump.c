@@ -124,6 +124,8 @@ static void print_role(const struct printing *p, const struct loop_body *l, cons
         fputs("   ; index", p->out);
     else if (k < loop_lag_param(l))
         fprintf(p->out, "   ; over %d", k - 1);
+    else if (k < loop_carry_param(l) && l->recall[k - loop_lag_param(l)] >= 0)
+        fprintf(p->out, "   ; computed again: carry %d", l->recall[k - loop_lag_param(l)]);
     else if (k < loop_carry_param(l))
         fprintf(p->out, "   ; over %d, the row %s", k - 1,
                 l->lag[k - loop_lag_param(l)] < 0 ? "before" : "after");
@@ -139,6 +141,13 @@ static void print_nodes(const struct printing *p, struct graph *g, struct node *
 static void print_body(const struct printing *p, struct loop_body *l) {
     struct printing body = *p;
     body.depth++;
+    if (l->again) {
+        print_indent(p);
+        fprintf(p->out, "again, from every %" PRId64 "\n", l->every);
+        print_body(p, l->again);
+        print_indent(p);
+        fputs("step\n", p->out);
+    }
     print_nodes(&body, &l->graph, l->result, loop_n_results(l), l);
     print_indent(&body);
     fputs("->", p->out);

@@ -14,6 +14,9 @@ struct loop_body *loop_new(int n_over, int n_lag, int n_carry, int n_capture, in
                             .n_capture = n_capture,
                             .n_out = n_out};
     l->lag = arena_array(&own, int8_t, n_lag);
+    l->recall = arena_array(&own, int, n_lag);
+    for (int k = 0; k < n_lag; k++)
+        l->recall[k] = -1;
     l->param = arena_array(&own, struct node *, loop_n_params(l));
     l->result = arena_array(&own, struct node *, loop_n_results(l));
     l->arena = own;
@@ -30,6 +33,7 @@ void loop_unref(struct loop_body *l) {
     if (!l || --l->refs > 0)
         return;
     graph_free(&l->graph);
+    loop_unref(l->again);
     struct arena own = l->arena;
     arena_free(&own);
 }
@@ -100,7 +104,7 @@ void loop_finish(struct loop_body *l) {
     }
     for (int r = 0; r < loop_n_results(l); r++)
         h = mix(h, (uint64_t)l->result[r]->number);
-    l->hash = h;
+    l->hash = l->again ? mix(h, l->again->hash) : h;
     arena_free(&scratch);
 }
 
@@ -223,9 +227,9 @@ static bool same_place(const struct node *a, int param_a, const struct node *b, 
 bool loop_same(const struct loop_body *a, const struct loop_body *b) {
     if (a == b)
         return true;
-    if (a->hash != b->hash || a->n_over != b->n_over || a->n_lag != b->n_lag ||
-        a->n_carry != b->n_carry || a->n_capture != b->n_capture || a->n_out != b->n_out ||
-        memcmp(a->lag, b->lag, (size_t)a->n_lag * sizeof *a->lag))
+    if (a->hash != b->hash || a->again != b->again || a->n_over != b->n_over ||
+        a->n_lag != b->n_lag || a->n_carry != b->n_carry || a->n_capture != b->n_capture ||
+        a->n_out != b->n_out || memcmp(a->lag, b->lag, (size_t)a->n_lag * sizeof *a->lag))
         return false;
     struct arena scratch = {0};
     struct node_list of_a = number_body(a, &scratch), of_b = number_body(b, &scratch);
@@ -264,6 +268,32 @@ struct node_list loop_copy(const struct loop_body *l, struct arena *a, struct bu
     return order;
 }
 
+struct loop_body *loop_clone(const struct loop_body *l, struct build *b,
+                             struct node *const *known) {
+    int n_known = 0, n_params = 0;
+    for (int p = 0; known && p < loop_n_params(l); p++)
+        n_known += known[p] != NULL;
+    struct loop_body *to =
+        loop_new(l->n_over, l->n_lag, l->n_carry, l->n_capture - n_known, l->n_out);
+    struct build body = loop_build(to, b);
+    struct arena scratch = {0};
+    struct node **given = arena_array(&scratch, struct node *, loop_n_params(l)), **copy;
+    for (int k = 0; k < l->n_lag; k++)
+        to->lag[k] = l->lag[k];
+    for (int p = 0; p < loop_n_params(l); p++) {
+        const struct node *like = known && known[p] ? known[p] : l->param[p];
+        if (like)
+            given[p] = graph_intern(&to->graph, like);
+        if (!known || !known[p])
+            to->param[n_params++] = given[p];
+    }
+    loop_copy(l, &scratch, &body, given, &copy);
+    for (int r = 0; r < loop_n_results(l); r++)
+        to->result[r] = copy[l->result[r]->number];
+    arena_free(&scratch);
+    return to;
+}
+
 /* ---- nodes */
 
 struct node *build_scan(struct build *b, struct loop_body *l, struct node *const *in,
@@ -290,7 +320,8 @@ struct node *build_scan(struct build *b, struct loop_body *l, struct node *const
 
 struct node *build_scan_result(struct build *b, struct node *scan, int which) {
     const struct loop_body *l = scan->loop;
-    int result = which < l->n_carry ? which : which - l->n_carry;
+    bool kept = which >= loop_kept(l, 0);
+    int result = kept ? which - loop_kept(l, 0) : which < l->n_carry ? which : which - l->n_carry;
     const struct node *from = l->result[result];
     struct attr attr = {.kind = ATTR_INT, .i = which};
     struct node like = {
@@ -311,6 +342,9 @@ struct node *build_scan_result(struct build *b, struct node *scan, int which) {
         assert(like.shape.rank < MAX_RANK);
         memmove(like.shape.d + 1, like.shape.d, (size_t)like.shape.rank * sizeof *like.shape.d);
         like.shape.d[0] = scan_length(scan);
+        if (kept)
+            like.shape.d[0] =
+                dim_const(loop_n_kept(scan_length(scan).k, scan->attr[SCAN_REMEMBER].i));
         like.shape.rank++;
     }
     return graph_intern(b->graph, &like);
@@ -359,7 +393,9 @@ const char *loop_verify(struct arena *a, struct symbols *symbols, const struct n
         const struct node *in = scan->in[loop_input_of(l, p)];
         if (l->param[p] && !fits_input(symbols, l, p, in))
             return arena_printf(a, "param %d of its body does not fit its input", p);
-        if (loop_takes_rows(l, p) &&
+        bool recalled = p >= loop_lag_param(l) && p < loop_carry_param(l) &&
+                        l->recall[p - loop_lag_param(l)] >= 0;
+        if (loop_takes_rows(l, p) && !recalled &&
             dim_compare(symbols, in->shape.d[0], scan_length(scan)) == DIM_DIFFER)
             return arena_printf(a, "the input of param %d has another length", p);
     }

@@ -16,9 +16,14 @@
  *     carries    for the step after, in the order of the params
  *     outs       stacked, for whoever asks
  *
+ * With `again` some lags have no stack to be read from: what another loop carried before row t is
+ * computed again by its body, from the last of its carries that was kept (opt/remember.c). The
+ * inputs for that follow the loop's own, as that loop had them, but with the kept carries in place
+ * of those it started with.
+ *
  * A `scan` node has several values and stands for none of them: a `scan_result` node is one.
- * Numbered by `which`: the last carries, the stacks of carries, the stacks of outs. With length 0
- * the last carries are the first ones. `reverse` goes from the last row to the first; row t of a
+ * Numbered by `which`: the last carries, the stacks of carries, the stacks of outs, and
+ * every `remember`-th of what was carried into a step. With length 0 the last carries are the first ones. `reverse` goes from the last row to the first; row t of a
  * stack is what the step at row t gave, either way.
  *
  * Promises: bodies of one form are one body to hash-consing, so that a script which traces a step
@@ -36,7 +41,10 @@ struct loop_body {
     struct graph graph;
     uint64_t hash; /* of the form it was made with */
     int n_over, n_lag, n_carry, n_capture, n_out;
-    int8_t *lag;         /* [n_lag] -1 or 1 */
+    int8_t *lag;             /* [n_lag] -1 or 1 */
+    struct loop_body *again; /* plan graphs: computed again for some lags, see below; else NULL */
+    int *recall;             /* [n_lag] which carry of `again` the lag is; -1: none */
+    int64_t every;           /* of whose carries every so many-th was kept */
     struct node **param; /* [loop_n_params] NULL: the passes found that the body does not need it */
     struct node **result; /* [loop_n_results] */
 };
@@ -45,7 +53,12 @@ static inline int loop_n_params(const struct loop_body *l) {
     return 1 + l->n_over + l->n_lag + l->n_carry + l->n_capture;
 }
 static inline int loop_n_inputs(const struct loop_body *l) {
-    return l->n_over + 2 * l->n_lag + l->n_carry + l->n_capture;
+    int own = l->n_over + 2 * l->n_lag + l->n_carry + l->n_capture;
+    return own + (l->again ? loop_n_inputs(l->again) : 0);
+}
+/* The first of the inputs for `again`. */
+static inline int loop_again_input(const struct loop_body *l) {
+    return loop_n_inputs(l) - loop_n_inputs(l->again);
 }
 static inline int loop_n_results(const struct loop_body *l) { return l->n_carry + l->n_out; }
 
@@ -73,7 +86,14 @@ static inline bool loop_takes_rows(const struct loop_body *l, int p) {
 static inline int loop_last(int carry) { return carry; }
 static inline int loop_stack(const struct loop_body *l, int carry) { return l->n_carry + carry; }
 static inline int loop_out(const struct loop_body *l, int out) { return 2 * l->n_carry + out; }
-static inline int loop_n_values(const struct loop_body *l) { return 2 * l->n_carry + l->n_out; }
+static inline int loop_kept(const struct loop_body *l, int carry) {
+    return 2 * l->n_carry + l->n_out + carry;
+}
+static inline int loop_n_values(const struct loop_body *l) { return 3 * l->n_carry + l->n_out; }
+/* How many carries are kept of `length`. */
+static inline int64_t loop_n_kept(int64_t length, int64_t remember) {
+    return length / remember + (length % remember != 0);
+}
 
 /* A loop whose params, lags and results are to be filled in; one reference. */
 struct loop_body *loop_new(int n_over, int n_lag, int n_carry, int n_capture, int n_out);
@@ -99,6 +119,10 @@ bool loop_same(const struct loop_body *a, const struct loop_body *b);
  * in `a`. */
 struct node_list loop_copy(const struct loop_body *l, struct arena *a, struct build *to,
                            struct node *const *given, struct node ***copy);
+
+/* A copy of l, not finished, without the captures for which `known` has a constant (by param; NULL:
+ * none), which stands for them in the body. */
+struct loop_body *loop_clone(const struct loop_body *l, struct build *b, struct node *const *known);
 
 /* The node that repeats l, which takes over the reference; its results. length: the number of
  * steps. remember: see opt/remember.c; 0 is every step. */

@@ -212,6 +212,7 @@ static struct node *fold_logic(struct program *p, struct node *n) {
 
 struct node *fold_step(struct program *p, struct node *n) {
     if (n->op->id == OP_fill) return fold_fill(p, n);
+    if (n->op->id == OP_scan) return fold_captures(p, n);
     if (all_known(n)) {
         for (int i = 0; i < n->n_in; i++)
             if (!fits_double(n->in[i])) return NULL;

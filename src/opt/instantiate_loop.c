@@ -1,6 +1,5 @@
 /* A loop's body becomes concrete with the node that repeats it: the body is copied into a graph of
- * its own with the sizes of the inputs, each op's rule asked again. Inputs that are known by now,
- * as `training` is, move into the body, where the passes can use them.
+ * its own with the sizes of the inputs, each op's rule asked again.
  *
  * Here is found what a script's shapes left open: a carry whose size is not the one it started
  * with, inputs of different lengths. */
@@ -12,7 +11,6 @@
 /* One body being copied. */
 struct copying {
     struct instance *in;
-    const struct node *scan;
     const struct loop_body *from;
     struct loop_body *to;
     struct build body;
@@ -24,37 +22,19 @@ static bool is_listed(const struct copying *c, const struct node *n) {
     return n && n->number >= 0 && n->number < c->order.n && c->order.at[n->number] == n;
 }
 
-static void set_copy(struct copying *c, const struct node *n, struct node *copy) {
-    if (is_listed(c, n))
-        c->copy[n->number] = copy;
-}
-
-/* Params like those of `from`; gives the inputs that they take. */
-static struct node **add_params(struct copying *c, struct node *const *inputs) {
-    const struct loop_body *from = c->from;
-    struct node **taken = arena_array(&c->in->scratch, struct node *, loop_n_inputs(from));
-    int n = 0, p = 0, first_capture = loop_capture_input(from);
-    for (int i = 0; i < first_capture; i++)
-        taken[n++] = inputs[i];
-    for (int k = 0; k < loop_n_params(from); k++) {
-        const struct node *param = from->param[k],
-                          *input = k ? inputs[loop_input_of(from, k)] : NULL;
-        if (k >= loop_capture_param(from) && input->op->id == OP_constant) {
-            set_copy(c, param, graph_intern(c->body.graph, input));
-            c->to->n_capture--;
-            continue;
-        }
+/* Params like those of `from`, with the sizes of the inputs. */
+static void add_params(struct copying *c, struct node *const *inputs) {
+    for (int p = 0; p < loop_n_params(c->from); p++) {
+        const struct node *param = c->from->param[p];
         c->body.origin = param->origin;
         struct node *made =
-            k ? loop_add_param(c->to, &c->body, p, input) : loop_add_index(c->to, &c->body);
+            p ? loop_add_param(c->to, &c->body, p, inputs[loop_input_of(c->from, p)])
+              : loop_add_index(c->to, &c->body);
         made->name = param->name;
         made->spelling = param->spelling;
-        set_copy(c, param, made);
-        if (k >= loop_capture_param(from))
-            taken[n++] = inputs[loop_input_of(from, k)];
-        p++;
+        if (is_listed(c, param))
+            c->copy[param->number] = made;
     }
-    return taken;
 }
 
 static enum outcome copy_body(struct copying *c, uint32_t *unbound) {
@@ -126,7 +106,7 @@ enum outcome instance_append_scan(struct instance *in, struct build *b, const st
     int64_t length = attr[SCAN_LENGTH].shape.d[0].k;
     if (!check_lengths(in, n, from, inputs, length))
         return FAILED;
-    struct copying c = {.in = in, .scan = n, .from = from};
+    struct copying c = {.in = in, .from = from};
     c.to = loop_new(from->n_over, from->n_lag, from->n_carry, from->n_capture, from->n_out);
     for (int i = 0; i < from->n_lag; i++)
         c.to->lag[i] = from->lag[i];
@@ -136,11 +116,11 @@ enum outcome instance_append_scan(struct instance *in, struct build *b, const st
     for (int i = 0; i < c.order.n; i++)
         c.order.at[i]->number = i;
     c.copy = arena_array(&in->scratch, struct node *, c.order.n);
-    struct node **taken = add_params(&c, inputs);
+    add_params(&c, inputs);
     enum outcome outcome = copy_body(&c, unbound);
     for (int r = 0; outcome == COPIED && r < loop_n_results(from); r++)
         c.to->result[r] = c.copy[from->result[r]->number];
-    if (outcome == COPIED && !check_carries(&c, taken))
+    if (outcome == COPIED && !check_carries(&c, inputs))
         outcome = FAILED;
     if (outcome != COPIED) {
         loop_unref(c.to);
@@ -150,6 +130,6 @@ enum outcome instance_append_scan(struct instance *in, struct build *b, const st
     b->origin = n->origin;
     b->spelling = n->spelling;
     *copy =
-        build_scan(b, c.to, taken, dim_const(length), attr[SCAN_REVERSE].i, attr[SCAN_REMEMBER].i);
+        build_scan(b, c.to, inputs, dim_const(length), attr[SCAN_REVERSE].i, attr[SCAN_REMEMBER].i);
     return COPIED;
 }

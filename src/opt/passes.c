@@ -31,16 +31,19 @@ static void verify(struct program *p, const char *after) {
 #endif
 }
 
+static void run_on_body(struct program *p, struct loop_body *l, const struct opt_pass *pass) {
+    struct program body;
+    if (l->again) run_on_body(p, l->again, pass);
+    loop_open(l, p, &body);
+    opt_run_pass(&body, pass);
+    loop_close(l, &body);
+}
+
 void opt_run_pass(struct program *p, const struct opt_pass *pass) {
     struct arena scratch = {0};
     struct node_list order = graph_order(&p->graph, &scratch, p->roots, p->n_roots, NULL, NULL);
-    for (int i = 0; i < order.n; i++) {
-        struct program body;
-        if (order.at[i]->op->id != OP_scan) continue;
-        loop_open(order.at[i]->loop, p, &body);
-        opt_run_pass(&body, pass);
-        loop_close(order.at[i]->loop, &body);
-    }
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op->id == OP_scan) run_on_body(p, order.at[i]->loop, pass);
     arena_free(&scratch);
     pass->run(p);
 }

@@ -18,6 +18,9 @@ struct node *rewrite_inputs(struct program *p, struct node *n, struct node *cons
  * inputs. */
 struct node *fold_step(struct program *p, struct node *n);
 
+/* A scan whose known captures are in its body, or NULL when it has none. */
+struct node *fold_captures(struct program *p, struct node *n);
+
 /* x stretched to the shape of `like`, as it is when it has that shape. */
 struct node *rewrite_stretch(struct program *p, struct node *x, const struct node *like);
 

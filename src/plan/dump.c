@@ -112,8 +112,14 @@ static void print_step(const struct plan *p, const struct step *s, int depth,
     if (s->loop) {
         fprintf(out, "  ; %s%" PRId64 " rows\n", s->loop->reverse ? "from the last of " : "",
                 s->loop->length);
-        print_steps(s->loop->plan, depth + 1, sources, out);
-        print_results(s->loop->plan, depth + 1, out);
+        for (const struct repeat *r = s->loop; r; r = r->again) {
+            print_steps(r->plan, depth + 1, sources, out);
+            print_results(r->plan, depth + 1, out);
+            if (r->again) {
+                plan_print_indent(depth, out);
+                fprintf(out, "again, %" PRId64 " rows at a time\n", r->again->every);
+            }
+        }
         return;
     }
     fprintf(out, "  ; %s", s->work.name ? s->work.name : s->nodes[0]->op->name);

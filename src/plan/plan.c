@@ -141,7 +141,9 @@ static void list_draws(struct schedule *s, struct plan *plan) {
     for (int i = 0; i < plan->n_steps; i++) {
         const struct step *step = &plan->steps[i];
         plan->n_own_draws += step->path != NULL;
-        plan->n_draws += step->loop ? step->loop->plan->n_draws : step->path != NULL;
+        plan->n_draws += step->path != NULL;
+        for (const struct repeat *r = step->loop; r; r = r->again)
+            plan->n_draws += r->plan->n_draws;
     }
     plan->draws = arena_array(s->keep, struct step *, plan->n_draws);
     int own = 0, n = plan->n_own_draws;
@@ -149,8 +151,9 @@ static void list_draws(struct schedule *s, struct plan *plan) {
         struct step *step = &plan->steps[i];
         if (step->path)
             plan->draws[own++] = step;
-        for (int k = 0; step->loop && k < step->loop->plan->n_draws; k++)
-            plan->draws[n++] = step->loop->plan->draws[k];
+        for (const struct repeat *r = step->loop; r; r = r->again)
+            for (int k = 0; k < r->plan->n_draws; k++)
+                plan->draws[n++] = r->plan->draws[k];
     }
 }
 
@@ -227,8 +230,8 @@ static int number_steps(struct plan *plan, int first) {
     int next = first + plan->n_steps;
     plan->first_trace = first;
     for (int i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].loop)
-            next = number_steps(plan->steps[i].loop->plan, next);
+        for (struct repeat *r = plan->steps[i].loop; r; r = r->again)
+            next = number_steps(r->plan, next);
     return next;
 }
 

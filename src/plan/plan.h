@@ -40,6 +40,7 @@ struct step {
     const char *path;     /* RANDOM: of its draws, else NULL */
     uint64_t path_hash;   /* hash_bytes(path); call.draw.path is it, in a loop mixed with the row */
     struct repeat *loop;  /* what a scan repeats; it has no kernel then */
+    size_t slab_offset;   /* of the body's slab in what the step shares */
 };
 
 /* A data pointer that follows a feed, or a result. */
@@ -56,11 +57,15 @@ struct repeat {
     struct plan *plan; /* its feeds are the params, what it fetches are the results */
     int64_t length;
     bool reverse;
-    size_t index_offset; /* into what the step shares; the slab is at 0 */
+    int first_input;     /* of the call: its own inputs, or those for `again` */
+    size_t index_offset; /* into what the step shares */
+    struct repeat *again; /* what is computed again for some lags, `every` rows at a time */
+    int64_t every;        /* `again`, and a loop that keeps carries: how often one is kept */
     struct loop_place {
         size_t bytes;          /* of one row of a param, or of one result */
-        int last, stack;       /* results: which of the call's outputs, -1: nobody asks */
-        size_t turn_offset[2]; /* results: where it is put when it is in no output */
+        int last, stack, kept; /* results: which of the call's outputs, -1: nobody asks */
+        size_t turn_offset[2]; /* results: where it is put when it is in no output; in `again` all
+                                * of a stretch stand behind the first of these */
     } *param, *result;         /* [loop_n_params], [loop_n_results] */
     void **feed, **put;        /* of the step under way: [loop_n_params], [loop_n_results] */
 };

@@ -44,7 +44,7 @@ static int count_nodes(struct graph *g, struct node *const *roots, int n_roots) 
     int n = order.n;
     for (int i = 0; i < order.n; i++) {
         struct loop_body *l = order.at[i]->op->id == OP_scan ? order.at[i]->loop : NULL;
-        if (l)
+        for (; l; l = l->again)
             n += count_nodes(&l->graph, l->result, loop_n_results(l));
     }
     arena_free(&scratch);
