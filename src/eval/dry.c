@@ -72,7 +72,7 @@ bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a
     if (!in->o.dry)
         return false;
     if (is_missing(f))
-        return true;
+        return in->dry.overlooked = true;
     bool in_c = f.kind == VALUE_OP || f.kind == VALUE_DTYPE || f.kind == VALUE_BUILTIN ||
                 f.kind == VALUE_METHOD;
     const struct builtin *b = f.kind == VALUE_BUILTIN  ? f.builtin
@@ -82,13 +82,13 @@ bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a
         return false;
     if (b && is_outside(b))
         return true;
+    bool unknown = false;
     for (int i = 0; i < a->n; i++)
-        if (holds_unknown(in, a->at[i].value))
-            return true;
+        unknown = unknown || holds_unknown(in, a->at[i].value);
     for (int i = 0; i < a->n_named; i++)
-        if (holds_unknown(in, a->named[i].value))
-            return true;
-    return false;
+        unknown = unknown || holds_unknown(in, a->named[i].value);
+    in->dry.overlooked = in->dry.overlooked || (unknown && b);
+    return unknown;
 }
 
 bool dry_may_go_on(struct interp *in) {

@@ -106,6 +106,12 @@ bool interp_run(struct interp *in, const struct unit_source *u);
 /* Runs one statement as the REPL does: an expression statement's value is echoed to `out`. */
 bool interp_echo(struct interp *in, const struct ast *script);
 
+/* Whether a name means something at the end of a script, or was reported. */
+bool interp_ended_early(const struct interp *in); /* interrupted; a dry run: it cost enough */
+bool interp_knows(const struct interp *in, const char *name);
+const char *interp_nearest(const struct interp *in, const char *name); /* NULL: none is near */
+/* A dry run: whether some demand could not be looked at, because of something unknown. */
+bool interp_overlooked(const struct interp *in);
 uint64_t interp_seed(const struct interp *in);
 struct node *interp_training_node(struct interp *in);
 

@@ -3,9 +3,6 @@
 
 #include "eval/interp.h"
 
-/* Names in scope and names of named dimensions, for "did you mean". */
-
-
 /* A name is missing once, however often it is used: later uses are added to the first report. */
 static bool is_reported(struct interp *in, const char *name, struct span at) {
     for (int i = 0; i < in->unknown_names.n; i++) {
@@ -25,26 +22,35 @@ static bool is_reported(struct interp *in, const char *name, struct span at) {
     return false;
 }
 
-void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at) {
+static const char *nearest_in_scope(const struct scope *s, const char *name) {
     ARRAY(const char *) names = {0};
     struct arena scratch = {0};
-    if (in->names_missing || is_reported(in, name, at)) {
-        interp_fail(in, NULL);
-        return;
-    }
-    const struct module *hiding = module_hiding(in, name);
     for (; s; s = s->parent)
         for (int i = 0; i < s->cap; i++)
             if (s->name[i])
                 array_push(&scratch, &names, s->name[i]);
     const char *near = nearest_name(name, names.at, names.n);
+    arena_free(&scratch);
+    return near;
+}
+
+const char *interp_nearest(const struct interp *in, const char *name) {
+    return nearest_in_scope(in->script->scope, name);
+}
+
+void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at) {
+    if (in->names_missing || is_reported(in, name, at)) {
+        interp_fail(in, NULL);
+        return;
+    }
+    const struct module *hiding = module_hiding(in, name);
+    const char *near = nearest_in_scope(s, name);
     struct diag *d = diag_error(in->o.diags, E_UNKNOWN_NAME, at, "`%s` is not defined", name);
     if (hiding)
         diag_help(d, "%s has one, but names that begin with `_` are not seen outside of their file",
                   module_name(hiding));
     else if (near)
         diag_help(d, "did you mean `%s`?", near);
-    arena_free(&scratch);
     struct unknown_name u = {.name = name, .report = d, .place = {at}, .n_places = 1};
     array_push(&in->arena, &in->unknown_names, u);
     interp_fail(in, d);

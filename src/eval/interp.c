@@ -272,6 +272,19 @@ bool interp_echo(struct interp *in, const struct ast *script) {
     return ok;
 }
 
+bool interp_knows(const struct interp *in, const char *name) {
+    bool known = in->names_missing || scope_find(in->script->scope, name) != NULL;
+    for (int i = 0; i < in->unknown_names.n && !known; i++)
+        known = in->unknown_names.at[i].name == name;
+    for (int i = 1; i < in->o.symbols->list.n && !known; i++)
+        known = in->o.symbols->list.at[i].name == name;
+    return known;
+}
+
+bool interp_overlooked(const struct interp *in) { return in->dry.overlooked; }
+
+bool interp_ended_early(const struct interp *in) { return in->stopped; }
+
 uint64_t interp_seed(const struct interp *in) { return in->o.seed; }
 struct node *interp_training_node(struct interp *in) {
     return in->training;

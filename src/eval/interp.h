@@ -77,6 +77,7 @@ struct dry {
     int uncertain;     /* > 0: whether a run comes here is not known */
     bool maybe_left;   /* the round under way may have ended before: break, continue */
     bool maybe_returned;
+    bool overlooked; /* demands may have been passed by: for something unknown */
 };
 
 /* A loop of the script under way, and what its lines made in earlier rounds (anew.c). */

@@ -59,6 +59,7 @@ static void poison_inside(struct interp *in, struct scope *s, const struct ast *
 
 void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt) {
     if (in->o.dry) {
+        in->dry.overlooked = true;
         dry_forget(in, s, stmt);
         return;
     }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "check/lint.h"
 #include "opt/opt.h"
 #include "session/demand.h"
 
@@ -82,6 +83,7 @@ static bool check_run(void *context, struct request *r) {
         return demand_run(s, r);
     }
     s->n_dry_demands++;
+    s->trains = s->trains || r->kind == REQUEST_TRAIN;
     for (int i = 0; ok && i < r->n_fetch; i++) {
         r->result[i] = phantom_of(p.roots[i]);
         ok = r->result[i] || report_memory(s, r);
@@ -105,6 +107,40 @@ static void forget_trails(struct diags *found) {
         found->list.at[i]->trail = NULL;
 }
 
+static bool knows_name(void *context, const char *name) {
+    return interp_knows(((struct session *)context)->interp, name);
+}
+
+static const char *nearest(void *context, const char *name) {
+    return interp_nearest(((struct session *)context)->interp, name);
+}
+
+/* Only of a script that trains, and whose demands were all seen, is it known what needs them. */
+static int list_variables(struct session *dry, struct variable ***out) {
+    int n = dry->trains && !interp_overlooked(dry->interp) ? interp_n_variables(dry->interp) : 0;
+    *out = arena_array(&dry->arena, struct variable *, n + 1);
+    for (int i = 0; i < n; i++)
+        (*out)[i] = interp_variable(dry->interp, i);
+    return n;
+}
+
+static void lint(struct session *s, struct session *dry, const struct unit_source *unit,
+                 bool failed) {
+    struct lint l = {
+        .tree = unit->tree,
+        .graph = &dry->graph,
+        .symbols = &dry->symbols,
+        .sources = &s->sources,
+        .diags = &s->diags,
+        .is_known = knows_name,
+        .nearest = nearest,
+        .context = dry,
+        .failed = failed,
+    };
+    l.n_variables = list_variables(dry, &l.variables);
+    lint_run(&l);
+}
+
 bool check_script(struct session *s, const struct unit_source *unit) {
     static const struct host host = {NULL,
                                      check_run,
@@ -116,6 +152,8 @@ bool check_script(struct session *s, const struct unit_source *unit) {
     int n_errors = s->diags.n_errors, n_warnings = s->diags.n_warnings;
     struct session *dry = session_new_dry(s, &host);
     interp_run(dry->interp, unit);
+    if (!interp_ended_early(dry->interp))
+        lint(s, dry, unit, s->diags.n_errors > n_errors);
     s->was_interrupted = *s->options.interrupted;
     s->refused_warnings = s->options.strict && s->diags.n_warnings > n_warnings;
     bool ok = s->diags.n_errors == n_errors && !s->refused_warnings && !s->was_interrupted;

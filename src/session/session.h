@@ -70,6 +70,7 @@ struct session {
     ARRAY(struct unit_source) imported; /* the same */
     struct session *checked;           /* of a dry session: the real one; else NULL */
     uint64_t n_dry_demands;
+    bool trains; /* of a dry session: some optimizer is run */
     volatile sig_atomic_t never;
 };
 

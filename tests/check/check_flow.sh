@@ -168,6 +168,18 @@ sed -i 's/lables/labels/' data.nn
 expect 0 "$nnrun" check data.nn && silent
 expect 1 "$nnrun" data.nn && out '' && err_has MNIST_data
 
+# warnings: once, and no obstacle unless --strict
+printf 'variable a = 1\nvariable b = 2\nplaceholder p: float\nloss e = a * a + cast(cast(b, int), float)\n' > warned.nn
+printf 'optimizer s = gradient_descent(0.1).minimize(e)\ns.run()\nprint("done")\n' >> warned.nn
+for way in 'check warned.nn' 'warned.nn'; do
+    expect 0 "$nnrun" $way && err_has 'no gradient reaches the variable `b`' 'the placeholder `p` is not used'
+    [ "$(grep -c warning: err)" -eq 2 ] || wrong 'not two warnings'
+    cp out printed
+    expect 1 "$nnrun" --strict $way && out ''
+    [ "$(grep -c warning: err)" -eq 2 ] || wrong 'not two warnings'
+done
+[ "$(cat printed)" = done ] || wrong 'it was not run'
+
 # the command
 expect 2 "$nnrun" check && err_has '`nnrun check` wants more'
 expect 2 "$nnrun" chekc && err_has 'did you mean nnrun check?'
