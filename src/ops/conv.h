@@ -56,9 +56,9 @@ bool conv_window_match(struct shape_call *c, int operand, int axis, struct dim w
 
 #include <string.h>
 
-/* Concrete sizes. A window at output (i, j) covers image rows i * sh - top + 0, dh, .. (kh - 1) * dh
- * and columns j * sw - left + 0, dw, .. (kw - 1) * dw, as far as they exist. Pooling has o == c,
- * and no dilation or groups. */
+/* Concrete sizes. A window at output (i, j) covers image rows i * sh - top + 0, dh, ..
+ * (kh - 1) * dh and columns j * sw - left + 0, dw, .. (kw - 1) * dw, as far as they exist. Pooling
+ * has o == c, and no dilation or groups. */
 struct window {
     int64_t n, h, w, c; /* image */
     int64_t oh, ow, o;  /* positions, output channels */

@@ -4,9 +4,9 @@
  *
  * In and out: as conv.c says; float and float64; one group, padding less than the window, and any
  * stride but for the gradient with respect to the image, which is a convolution of dy with the
- * turned filter when the stride is 1. Promises the same bits at any number of threads: a unit is (image, band of rows, block of
- * channels); the filter's gradient is summed over fixed groups of images, added in order. Tested
- * against conv_im2col.c. */
+ * turned filter when the stride is 1. Promises the same bits at any number of threads: a unit is
+ * (image, band of rows, block of channels); the filter's gradient is summed over fixed groups of
+ * images, added in order. Tested against conv_im2col.c. */
 #include "ops/conv_direct.h"
 
 #ifdef OPS_KERNELS

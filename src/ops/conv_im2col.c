@@ -4,8 +4,8 @@
  *
  * In and out: as conv.c says. Any geometry, float and float64. Promises the same bits at any number
  * of threads: a unit is a group's share of a block of rows or of an image; the filter's gradient is
- * summed over fixed batches of images, which are then added in order. This is the path that every faster kernel is
- * tested against. */
+ * summed over fixed batches of images, which are then added in order. This is the path that every
+ * faster kernel is tested against. */
 #include "ops/conv.h"
 
 #ifdef OPS_KERNELS
