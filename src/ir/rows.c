@@ -160,6 +160,17 @@ static int rows_images(const struct node *n, const int *rows, const struct rows_
     return rows[0] == 0 ? 0 : ROWS_MIXED;
 }
 
+/* The same for an op whose setting has the shape of the result. */
+static int rows_transposed(const struct node *n, const int *rows, const struct rows_dims *dims) {
+    return counts_rows(dims, n->shape.d[0]) ? rows_images(n, rows, dims) : ROWS_MIXED;
+}
+
+static int rows_padded(const struct node *n, const int *rows, const struct rows_dims *dims) {
+    (void)dims;
+    const int64_t *pair = &n->attr[0].ints.v[2 * rows[0]];
+    return pair[0] || pair[1] ? ROWS_MIXED : rows[0];
+}
+
 static int rows_sized(const struct node *n, const int *rows, const struct rows_dims *dims) {
     (void)rows;
     int axis = ROWS_NONE;

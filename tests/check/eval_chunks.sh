@@ -21,6 +21,9 @@ fn fingerprint_of(t) = "{t[0]} {t[2501]} {t[5002]} {sum(t * t)}"
 row(v.eval(x=data, training=true))
 row(v.eval(x=data))
 row(images.eval(x=data))
+small = reshape(x, [batch, 4, 5, 3])
+grown = small |> pad([0, 1, 0, 0], mode="reflect") |> resize([2, 3], method="bilinear") |> conv_transpose(2) |> relu
+row(grown.eval(x=data))
 row(transpose(v).eval(x=data)[0:1] |> transpose)
 print(mean(argmax(v, axis=1) == labels).eval(x=data, labels=wanted))
 print(mean(sparse_softmax_cross_entropy(v, labels)).eval(x=data, labels=wanted, training=true))
