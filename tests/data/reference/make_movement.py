@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes the figures of indexing, movement and einsum with PyTorch, as make.py does those of convolution
-and the rest.
+"""Writes the figures of indexing, movement, einsum and norms with PyTorch, as make.py does those of
+convolution and the rest.
 
     /usr/bin/python3 tests/data/reference/make_movement.py
 
@@ -9,6 +9,7 @@ shapes. Inputs are multiples of 1/8; results are float64's, checked against floa
 """
 import os
 import torch
+import torch.nn.functional as F
 from make import FOLDER, derive, eighths, number
 
 
@@ -111,7 +112,36 @@ def make_einsum():
     write("einsum", "xs, of the shapes, -> y = einsum(text, xs), of shape `to`; dxs for dy.", cases)
 
 
+def channels_last(function):
+    """PyTorch has channels behind the batch."""
+    return lambda x, *w: function(x.movedim(-1, 1), *w).movedim(1, -1)
+
+
+def make_norms():
+    layer = lambda k: lambda x, g, b: F.layer_norm(x, x.shape[-k:], g, b)
+    group = lambda n: channels_last(lambda x, g, b: F.group_norm(x, n, g, b))
+    instance = channels_last(lambda x, g, b: F.instance_norm(x, weight=g, bias=b))
+    rms = lambda x, g: x / ((x * x).mean(-1, keepdim=True) + 1e-6).sqrt() * g
+    cases = []
+    for i, (name, function, shape, own) in enumerate([
+            ("layer_norm", layer(1), (4, 6), (6,)), ("layer_norm_2", layer(2), (2, 3, 4), (3, 4)),
+            ("layer_norm_axis", lambda x, g, b: layer(1)(x.transpose(1, 2), g, b).transpose(1, 2),
+             (2, 5, 3), (5,)),
+            ("group_norm", group(2), (2, 3, 2, 6), (6,)), ("group_norm_all", group(1), (3, 4), (4,)),
+            ("group_norm_each", group(4), (2, 5, 4), (4,)),
+            ("instance_norm", instance, (2, 3, 2, 4), (4,)), ("rms_norm", rms, (3, 5), (5,))]):
+        inputs = [eighths(shape, 400 + 10 * i), eighths(own, 401 + 10 * i)]
+        if name != "rms_norm":
+            inputs.append(eighths(own, 402 + 10 * i))
+        dy = eighths(shape, 403 + 10 * i)
+        y, *d = derive(function, inputs, lambda y: dy)
+        cases.append(dict(name=name, shape=shape, own=own, x=inputs[0], gamma=inputs[1],
+                          beta=inputs[-1], dy=dy, y=y, dx=d[0], dgamma=d[1], dbeta=d[-1]))
+    write("norms", "x, gamma, beta -> y; dx, dgamma, dbeta for dy. epsilon 1e-5, rms_norm 1e-6.", cases)
+
+
 if __name__ == "__main__":
     make_gather()
     make_movement()
     make_einsum()
+    make_norms()
