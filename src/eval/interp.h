@@ -466,8 +466,8 @@ void structure_flatten(struct value v, bool (*is_leaf)(struct value v), struct a
 /* Like `form`, with leaf[0], leaf[1].. in place of its leaves. */
 struct value structure_fill(struct interp *in, struct value form, bool (*is_leaf)(struct value v),
                             const struct value *leaf);
-/* The leaves of v, which must be of that form; when it is not, *what says how: "`h` is a tensor
- * float, but a list of 2". */
+/* The leaves of v, which must be of that form; when it is not, *what says how: "`h` is a
+ * number, and it gives a list of 2". */
 bool structure_match(struct interp *in, struct value form, bool (*is_leaf)(struct value v),
                      struct value v, struct arena *a, struct leaves *out, const char **what);
 

@@ -110,9 +110,9 @@ static bool join_length(struct scan *s, struct dim d, const char *of) {
     if (dim_compare(s->in->o.symbols, s->length, d) == DIM_DIFFER) {
         struct diag *diag =
             diag_error(s->in->o.diags, E_SHAPE, s->over.at,
-                       "what %s goes over has two lengths: %s of %s, %s of %s", s->word,
-                       dim_print(a, sizeof a, s->in->o.symbols, s->length), s->length_of,
-                       dim_print(b, sizeof b, s->in->o.symbols, d), of);
+                       "what %s goes over has two lengths, %s and %s: %s, but %s", s->word,
+                       dim_print(a, sizeof a, s->in->o.symbols, s->length),
+                       dim_print(b, sizeof b, s->in->o.symbols, d), s->length_of, of);
         return interp_fail(s->in, diag);
     }
     if ((dim_is_const(d) && !dim_is_const(s->length)) ||
@@ -142,9 +142,10 @@ static bool take_row(struct scan *s, int i, bool *first) {
     struct node *n;
     int axis = 0;
     if (v.kind == VALUE_RANGE)
-        return join_length(s, dim_const(range_length(v.range)), what);
+        return join_length(s, dim_const(range_length(v.range)),
+                           arena_printf(&s->a, "%s is a range", what));
     if (v.kind == VALUE_DIM)
-        return join_length(s, v.dim, what);
+        return join_length(s, v.dim, arena_printf(&s->a, "%s is a size", what));
     if (is_missing(v))
         return fail_silently(s->in);
     if (v.kind != VALUE_TENSOR && v.kind != VALUE_ARRAY && !is_row_leaf(v)) {
@@ -157,8 +158,7 @@ static bool take_row(struct scan *s, int i, bool *first) {
         return interp_fail(s->in, d);
     }
     if (!to_node(s->in, v, s->over.at, -1, &n) || !find_axis(s, leaf, n, &axis) ||
-        !join_length(s, n->shape.d[axis],
-                     arena_printf(&s->a, "%s, which is %s,", what, node_text(s, n))))
+        !join_length(s, n->shape.d[axis], arena_printf(&s->a, "%s is %s", what, node_text(s, n))))
         return false;
     s->in->build.origin = interp_origin(s->in, s->over.at);
     s->input[i] = move_axis(s, n, axis, true);
@@ -398,7 +398,7 @@ static bool report_carry(struct scan *s, int i, const struct node *from, const s
         diag_error(s->in->o.diags, from->dtype != to->dtype ? E_DTYPE : E_SHAPE, at,
                    "what is carried must keep its type, but %s starts as %s and the step gives %s",
                    *name ? arena_printf(&s->a, "`%s`", name) : "it", was, is);
-    diag_label(d, at, "%s", is);
+    diag_label(d, at, *name ? "%s: %s" : "%s%s", name, is);
     diag_note(d, s->init.at, "it starts here: %s", was);
     if (from->dtype != to->dtype)
         diag_help(d, "convert it: cast(.., %s)", dtype_name(from->dtype));
@@ -416,7 +416,7 @@ static bool check_result(struct scan *s, struct traced_step *t, struct value res
         struct diag *d =
             diag_error(s->in->o.diags, E_WRONG_KIND,
                        result_span(s, result.kind == VALUE_TENSOR ? result.node : NULL),
-                       "the step must give what it is given to carry: %s", what);
+                       "the step must give what it is given to carry, but %s", what);
         diag_note(d, s->init.at, "it starts here");
         return interp_fail(s->in, d);
     }

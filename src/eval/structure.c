@@ -72,8 +72,9 @@ static const char *form_words(struct interp *in, struct arena *a, struct value v
 
 static bool differ(struct interp *in, struct arena *a, struct value form, struct value v,
                    const char *name, const char **what) {
-    *what = arena_printf(a, "%s is %s, but %s", *name ? arena_printf(a, "`%s`", name) : "init",
-                         form_words(in, a, form), form_words(in, a, v));
+    *what =
+        arena_printf(a, "%s is %s, and it gives %s", *name ? arena_printf(a, "`%s`", name) : "init",
+                     form_words(in, a, form), form_words(in, a, v));
     return false;
 }
 

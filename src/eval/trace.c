@@ -207,7 +207,8 @@ bool trace_refuses_demand(struct interp *in, struct node *const *nodes, int n, s
                                 "this value is not known here: the step of a %s is written into "
                                 "the graph once, before it runs",
                                 found->word);
-    diag_help(d, "choose between tensors with where(condition, a, b)");
+    diag_help(d, "choose between tensors with where(condition, a, b); what is to be seen of each "
+                 "step is carried");
     interp_fail(in, d);
     return true;
 }

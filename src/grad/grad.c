@@ -142,14 +142,14 @@ void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int
     grad_build_from(b, &loss, &one, 1, wrt, n_wrt, gradient);
 }
 
-/* Breadth first from the loss over what depends on wrt. A node cuts when something real flows in
+/* Breadth first from the roots over what depends on wrt. A node cuts when something real flows in
  * (a float, or wrt itself) and no gradient flows back; past integers and bools the search goes
  * on to what made them, because that op is what a reader would name: argmax, not the cast of its
- * comparison. */
-const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *loss,
-                                 struct node *wrt) {
-    struct node_list order = number_nodes(g, a, &loss, 1);
-    if (!is_listed(&order, wrt) || wrt == loss) return NULL;
+ * comparison. In a loop the op in its body is what cuts. */
+static const struct node *find_cut(struct graph *g, struct arena *a, struct node *const *roots,
+                                   int n_roots, const struct node *wrt) {
+    struct node_list order = number_nodes(g, a, roots, n_roots);
+    if (!is_listed(&order, wrt)) return NULL;
     bool *depends = arena_array(a, bool, order.n), *seen = arena_array(a, bool, order.n);
     const struct node **queue = arena_array(a, const struct node *, order.n);
     depends[wrt->number] = true;
@@ -159,14 +159,25 @@ const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *
 
     const struct node *user = NULL; /* of wrt, when nothing on the way to it cuts */
     int n_queued = 0;
-    seen[loss->number] = true;
-    queue[n_queued++] = loss;
+    for (int r = 0; r < n_roots; r++) {
+        if (!seen[roots[r]->number] && roots[r] != wrt) queue[n_queued++] = roots[r];
+        seen[roots[r]->number] = true;
+    }
     for (int at = 0; at < n_queued; at++) {
         const struct node *n = queue[at];
         for (int k = 0; k < n->n_in; k++) {
             const struct node *in = n->in[k];
             if (!depends[in->number]) continue;
-            if (!grad_flows(n, k) && (in == wrt || dtype_is_float(in->dtype))) return n;
+            bool scan = n->op->id == OP_scan;
+            bool flows = grad_flows(n, k) && (!scan || grad_scan_passes(n->loop, k));
+            if (!flows && scan) {
+                struct loop_body *l = n->loop;
+                const struct node *cut = find_cut(&l->graph, a, l->result, loop_n_results(l),
+                                                  l->param[loop_param_of(l, k)]);
+                if (cut) return cut;
+                continue;
+            }
+            if (!flows && (in == wrt || dtype_is_float(in->dtype))) return n;
             if (in == wrt && !user) user = n;
             if (seen[in->number] || in == wrt) continue;
             seen[in->number] = true;
@@ -176,4 +187,9 @@ const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *
     /* Every op on the way has a gradient, but not with respect to this input (the pooling's
      * choice of a maximum). */
     return user;
+}
+
+const struct node *grad_find_cut(struct graph *g, struct arena *a, struct node *loss,
+                                 struct node *wrt) {
+    return find_cut(g, a, &loss, 1, wrt);
 }

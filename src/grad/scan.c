@@ -69,6 +69,18 @@ static void mark_reached(struct reversal *v) {
     arena_free(&scratch);
 }
 
+bool grad_scan_passes(const struct loop_body *l, int i) {
+    struct reversal v = {.f = l};
+    v.active = arena_array(&v.a, bool, loop_n_results(l));
+    v.reached = arena_array(&v.a, bool, loop_n_params(l));
+    for (int r = 0; r < loop_n_results(l); r++)
+        v.active[r] = true;
+    mark_reached(&v);
+    bool passes = v.reached[loop_param_of(l, i)];
+    arena_free(&v.a);
+    return passes;
+}
+
 /* A carry that an active result depends on is active in the step before. */
 static void find_active(struct reversal *v) {
     const struct loop_body *f = v->f;

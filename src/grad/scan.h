@@ -10,4 +10,7 @@
 void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const bool *need,
                struct node **dx);
 
+/* Whether a gradient gets from some result to input i. */
+bool grad_scan_passes(const struct loop_body *l, int i);
+
 #endif

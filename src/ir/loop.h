@@ -77,6 +77,10 @@ static inline int loop_capture_input(const struct loop_body *l) {
 static inline int loop_input_of(const struct loop_body *l, int p) {
     return p < loop_carry_param(l) ? p - 1 : p - 1 + l->n_lag;
 }
+/* The param that input i is for. */
+static inline int loop_param_of(const struct loop_body *l, int i) {
+    return i < loop_lag_first_input(l) ? i + 1 : i + 1 - l->n_lag;
+}
 /* Over and lag params are rows of their input. */
 static inline bool loop_takes_rows(const struct loop_body *l, int p) {
     return p > 0 && p < loop_carry_param(l);
