@@ -130,7 +130,7 @@ static int rows_permuted(const struct node *n, const int *rows, const struct row
     (void)dims;
     int rank = n->shape.rank;
     for (int i = 0; i < rank; i++)
-        if ((n->attr[0].kind == ATTR_AXES ? n->attr[0].ints.v[i] : rank - 1 - i) == rows[0])
+        if ((n->attr[0].kind == ATTR_UNSET ? rank - 1 - i : n->attr[0].ints.v[i]) == rows[0])
             return i;
     return ROWS_MIXED;
 }

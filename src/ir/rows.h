@@ -25,6 +25,17 @@ struct rows_dims {
 /* Of a node that is not fed. rows: [n_in] of its inputs. */
 int rows_of_node(const struct node *n, const int *rows, const struct rows_dims *dims);
 
+/* The same in a walk over a whole graph, loops included: numbers of nodes are their index in its
+ * order, inputs before users. What stands for the scan node of a loop is 0 when any of its values
+ * keeps examples apart. */
+struct rows_walk {
+    const struct rows_dims *dims;
+    struct arena *arena;
+    int *rows;    /* [order] so far */
+    int **values; /* [order] of scan nodes: rows of each value (ir/loop.h numbers them) */
+};
+int rows_of_call(struct rows_walk *w, const struct node *n);
+
 /* Whether it is a reduction (of sum, mean, max, min) over `axis` of its input. */
 bool rows_is_reduced(const struct node *n, int axis);
 

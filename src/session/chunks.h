@@ -46,6 +46,9 @@ enum part { PART_ONCE, PART_CHUNK, PART_REST };
 struct request chunks_part(const struct split *split, const struct request *r, enum part part,
                            struct arena *a);
 
+/* What a plan asks for, by its sizes alone: the same on every machine. */
+size_t chunks_plan_bytes(const struct plan *p);
+
 /* The bytes that a plan may take before it is cut: at least 8 MiB, and as much as the variables it
  * reads, because training holds their gradients as well; with --memory, what that says. */
 size_t chunks_budget_bytes(const struct session *s, const struct plan *p);

@@ -2,12 +2,26 @@
  * fit. Plans are made to be looked at only, with tensors that have sizes and no storage. */
 #include <string.h>
 
+#include "ir/loop.h"
 #include "ir/rows.h"
 #include "session/chunks.h"
 
 enum { MIN_BUDGET_BYTES = 8 << 20, MAX_TRIES = 4 };
 /* Chunks begin at a multiple of it: the draws in one block of the generator. */
 enum { ROWS_STEP = 4 };
+
+/* Bodies of loops have their own buffers, in what kernels share. */
+size_t chunks_plan_bytes(const struct plan *p) {
+    size_t loops = 0;
+    for (int i = 0; i < p->n_steps; i++)
+        for (const struct repeat *r = p->steps[i].loop; r; r = r->again) {
+            size_t bytes = chunks_plan_bytes(r->plan);
+            for (int k = 0; k < loop_n_results(r->loop); k++)
+                bytes += r->result[k].bytes;
+            loops = bytes > loops ? bytes : loops;
+        }
+    return p->buffers_bytes + loops;
+}
 
 size_t chunks_budget_bytes(const struct session *s, const struct plan *p) {
     if (s->options.memory_bytes) /* the rest is for what kernels share, which is not counted */
@@ -89,22 +103,21 @@ static void number_nodes(struct cut *c) {
 }
 
 static void find_rows(struct cut *c) {
-    c->rows = arena_array(c->scratch, int, c->order.n);
+    struct rows_walk walk = {.dims = &c->dims, .arena = c->scratch};
+    c->rows = walk.rows = arena_array(c->scratch, int, c->order.n);
+    walk.values = arena_array(c->scratch, int *, c->order.n);
     for (int i = 0; i < c->order.n; i++) {
         struct node *n = c->order.at[i];
         if (n->op->trait == OP_LEAF || is_fed((void *)c->r, n)) {
             c->rows[i] = rows_of_leaf(c, n);
             continue;
         }
-        int *rows = arena_array(c->scratch, int, n->n_in);
-        bool cuttable = true;
-        for (int k = 0; k < n->n_in; k++) {
-            rows[k] = c->rows[n->in[k]->number];
-            cuttable = cuttable && rows[k] != ROWS_MIXED;
-        }
-        c->rows[i] = rows_of_node(n, rows, &c->dims);
-        bool reduces = n->n_in && rows[0] >= 0 && rows_is_reduced(n, rows[0]);
-        if (c->rows[i] == ROWS_MIXED && cuttable && !reduces && !c->mixer)
+        c->rows[i] = rows_of_call(&walk, n);
+        bool mixes = c->rows[i] == ROWS_MIXED;
+        for (int k = 0; k < n->n_in && mixes; k++)
+            mixes = c->rows[n->in[k]->number] != ROWS_MIXED;
+        int first = n->n_in ? c->rows[n->in[0]->number] : ROWS_NONE;
+        if (mixes && !(first >= 0 && rows_is_reduced(n, first)) && !c->mixer)
             c->mixer = n;
     }
 }
@@ -219,7 +232,7 @@ static size_t buffers_of_chunk(struct cut *c, int64_t chunk) {
         if (p->axis >= 0)
             p->shape.d[p->axis] = dim_const(s->n_rows);
     }
-    size_t bytes = made->plan->buffers_bytes;
+    size_t bytes = chunks_plan_bytes(made->plan);
     compiled_free(made);
     return bytes + 1;
 }
@@ -246,7 +259,7 @@ static size_t buffers_of_rest(struct cut *c) {
     for (int i = 0; i < s->n_pieces; i++)
         *value++ = sizes_only(c->scratch, s->pieces[i].dtype, &s->pieces[i].shape);
     struct compiled *made = look_at(c, &part);
-    size_t bytes = made ? made->plan->buffers_bytes + 1 : 0;
+    size_t bytes = made ? chunks_plan_bytes(made->plan) + 1 : 0;
     if (made)
         compiled_free(made);
     return bytes;
@@ -342,7 +355,7 @@ struct split *chunks_find(struct session *s, struct compiled *c, const struct re
     *why = "nothing that is fed has an open size";
     split->fed_axis = arena_array(&c->arena, int, r->n_fed);
     split->budget_bytes = chunks_budget_bytes(s, c->plan);
-    split->whole_bytes = c->plan->buffers_bytes;
+    split->whole_bytes = chunks_plan_bytes(c->plan);
     for (int n = 0; n < MAX_TRIES && !found; n++) {
         if (!next_dimension(r, tried, n, &rows, &split->n_rows))
             break;

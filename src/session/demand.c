@@ -83,7 +83,7 @@ struct compiled *demand_compile(struct session *s, const struct request *r, bool
         return NULL;
     }
     if (r->kind == REQUEST_EVAL && !s->is_replaying && !s->is_part &&
-        c->plan->buffers_bytes > chunks_budget_bytes(s, c->plan))
+        chunks_plan_bytes(c->plan) > chunks_budget_bytes(s, c->plan))
         c->split = chunks_find(s, c, r, &view.remark);
     if (shown)
         stages_show(STAGE_PLAN, &view);

@@ -35,6 +35,14 @@ row(concat([h, v], axis=1).eval(x=data, training=true))
 table = random_normal([20, 30])
 row(table[labels].eval(labels=wanted))
 row((v[:, 3:9] * gather(v, [1, 5, 2, 4, 0, 3], axis=1)).eval(x=data))
+cell = dense(24) >> tanh
+wide = dense(20)
+fn recurrent(xs, first) = scan(fn (s, x) -> cell(concat([s, wide(x)], axis=1)), over=xs, axis=1, init=first)
+states = recurrent(reshape(x, [batch, 12, 5]), zeros([batch, 24]))
+row(states[:, -1].eval(x=data))
+print(mean(argmax(states[:, -1], axis=1) == labels).eval(x=data, labels=wanted))
+nested = fold(fn (s, i) -> s + scan(fn (t, j) -> t + s * 2, over=range(3), init=s)[1], over=range(2), init=v)
+row(sum(nested, axis=1).eval(x=data))
 # it needs all rows, but what it needs them of does not
 print(softmax(sum(h, axis=1), axis=0).eval(x=data, training=true)[7])
 END
