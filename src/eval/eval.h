@@ -94,6 +94,7 @@ struct interp_options {
      * its demands. */
     bool dry;
     const uint64_t *n_demands;
+    FILE *settled; /* of a dry run: a line for each statement of the script; NULL: none */
 };
 
 struct interp *interp_new(const struct interp_options *o);

@@ -10,6 +10,7 @@
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
  *   dry.c      a walk that computes nothing
+ *   settled.c  what it settles, as text
  *   transform.c what happens to gradients; schedule.c settings as functions of the step
  *   anew.c     loops that make their variables anew at each round
  *   owned.c    whose variables are whose, fields of layers
@@ -77,6 +78,7 @@ struct dry {
     int uncertain;     /* > 0: whether a run comes here is not known */
     bool maybe_left;   /* the round under way may have ended before: break, continue */
     bool maybe_returned;
+    ARRAY(const struct ast *) shown; /* settled.c's statements */
     bool overlooked; /* demands may have been passed by: for something unknown */
 };
 
@@ -294,6 +296,11 @@ bool loop_goes_on(struct interp *in, struct loop_watch *w);
 static inline void loop_is_open(struct loop_watch *w) { w->open = true; }
 /* ok: how the last round ended. Gives how the loop did. */
 bool loop_end(struct interp *in, struct loop_watch *w, bool ok);
+
+/* settled.c */
+/* The right side of a statement, to be shown; NULL: it is not shown. settled_end frees it. */
+char *settled_begin(struct interp *in, struct scope *s, const struct ast *stmt);
+void settled_end(struct interp *in, struct scope *s, const struct ast *stmt, char *right);
 
 /* call.c, bind.c */
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a);

@@ -281,10 +281,9 @@ static bool eval_return(struct interp *in, struct scope *s, const struct ast *st
     return false;
 }
 
-bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+static bool run_stmt(struct interp *in, struct scope *s, const struct ast *stmt,
+                     struct value *out) {
     *out = V_NONE;
-    if (!dry_may_go_on(in))
-        return false;
     switch (stmt->kind) {
     case AST_ASSIGN:
         return eval_assign(in, s, stmt, out);
@@ -331,4 +330,13 @@ bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struc
     default:
         return eval_expr(in, s, stmt, out);
     }
+}
+
+bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out) {
+    if (!dry_may_go_on(in))
+        return false;
+    char *shown = settled_begin(in, s, stmt);
+    bool ok = run_stmt(in, s, stmt, out);
+    settled_end(in, s, stmt, shown);
+    return ok;
 }

@@ -7,11 +7,13 @@
  * single numbers is done, because scripts compute sizes and counts by it. */
 #include "session/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "check/lint.h"
 #include "opt/opt.h"
 #include "session/demand.h"
+#include "session/stages.h"
 
 static bool instantiate(struct session *s, const struct request *r, struct arena *arena,
                         struct program *p) {
@@ -150,8 +152,17 @@ bool check_script(struct session *s, const struct unit_source *unit) {
                                      check_find_unit,
                                      check_read_unit};
     int n_errors = s->diags.n_errors, n_warnings = s->diags.n_warnings;
-    struct session *dry = session_new_dry(s, &host);
+    char *text = NULL;
+    size_t n_text;
+    bool shown = s->options.dump && s->options.dump->when == STAGE_CHECK;
+    FILE *settled = shown ? open_memstream(&text, &n_text) : NULL;
+    struct session *dry = session_new_dry(s, &host, settled);
     interp_run(dry->interp, unit);
+    if (settled) {
+        fclose(settled);
+        stages_show(STAGE_CHECK, &(struct stage_view){.s = s, .settled = text});
+        free(text);
+    }
     if (!interp_ended_early(dry->interp))
         lint(s, dry, unit, s->diags.n_errors > n_errors);
     s->was_interrupted = *s->options.interrupted;

@@ -98,7 +98,8 @@ static bool run_source(struct session *s, uint32_t source, bool library) {
         array_push(&s->arena, &s->library, unit);
     if (ok && !library && s->options.check && !check_script(s, &unit))
         return false;
-    if (!library && s->options.only_check)
+    bool shows_check = s->options.dump && s->options.dump->when == STAGE_CHECK;
+    if (!library && (s->options.only_check || shows_check))
         return ok;
     return ok && (interp_run(s->interp, &unit) || s->dump_ended);
 }
@@ -200,7 +201,8 @@ static bool run_folder(struct session *s, const char *folder) {
 
 /* ---- the session */
 
-static void make_interp(struct session *s, struct session *shared, const struct host *host) {
+static void make_interp(struct session *s, struct session *shared, const struct host *host,
+                        FILE *settled) {
     const struct session_options *o = &s->options;
     bool dry = s != shared;
     s->interp = interp_new(&(struct interp_options){
@@ -222,6 +224,7 @@ static void make_interp(struct session *s, struct session *shared, const struct 
         .interrupted = o->interrupted,
         .dry = dry,
         .n_demands = &s->n_dry_demands,
+        .settled = settled,
     });
 }
 
@@ -238,7 +241,7 @@ static void make_graph(struct session *s, struct session *shared) {
     };
 }
 
-struct session *session_new_dry(struct session *s, const struct host *host) {
+struct session *session_new_dry(struct session *s, const struct host *host, FILE *settled) {
     struct arena own = {0};
     struct session *dry = arena_new(&own, struct session);
     dry->arena = own;
@@ -252,7 +255,7 @@ struct session *session_new_dry(struct session *s, const struct host *host) {
     make_graph(dry, s);
     struct host own_host = *host;
     own_host.context = dry;
-    make_interp(dry, s, &own_host);
+    make_interp(dry, s, &own_host, settled);
     for (int i = 0; i < s->library.n; i++)
         interp_run(dry->interp, &s->library.at[i]);
     return dry;
@@ -273,7 +276,8 @@ struct session *session_new(const struct session_options *o) {
     make_graph(s, s);
     make_interp(s, s,
                 &(struct host){s, demand_run, demand_gradients, demand_gradient_cut,
-                               demand_forget_node, session_find_unit, session_read_unit});
+                               demand_forget_node, session_find_unit, session_read_unit},
+                NULL);
     if (o->stdlib)
         run_folder(s, o->stdlib);
     else

@@ -80,8 +80,8 @@ struct session *session_new(const struct session_options *o);
 void session_free(struct session *s);
 
 /* A session for one dry run of a script: shares what of s a script cannot change, and its messages.
- * The host's context is the new session. */
-struct session *session_new_dry(struct session *s, const struct host *host);
+ * The host's context is the new session. settled: interp_options.settled. */
+struct session *session_new_dry(struct session *s, const struct host *host, FILE *settled);
 
 /* A unit from a text (copied) or a file. false: errors were reported, or it was interrupted. */
 bool session_run_text(struct session *s, const char *path, const char *text, size_t n_bytes);

@@ -64,6 +64,8 @@ static void dump_ast(const struct stage_view *v, FILE *out) {
         ast_dump(v->tree, &v->s->sources, out);
 }
 
+static void dump_check(const struct stage_view *v, FILE *out) { fputs(v->settled, out); }
+
 static void dump_roots(const struct stage_view *v, struct node *const *roots, int n, FILE *out) {
     print_header(v, out);
     fputc('\n', out);

@@ -11,13 +11,14 @@
 
 #include "session/session.h"
 
-enum stage_when { STAGE_UNIT, STAGE_GRAPH, STAGE_PASSES, STAGE_PLAN, STAGE_RUN };
+enum stage_when { STAGE_UNIT, STAGE_CHECK, STAGE_GRAPH, STAGE_PASSES, STAGE_PLAN, STAGE_RUN };
 
 /* What there is to show; what does not exist yet at that point is NULL. */
 struct stage_view {
     struct session *s;
     uint32_t source;         /* UNIT */
     const struct ast *tree;  /* UNIT; NULL before it is parsed */
+    const char *settled;     /* CHECK: what the dry run wrote */
     const struct request *r; /* all others */
     struct compiled *c;      /* its program from PASSES on, its plan from PLAN on */
     int n_before;            /* nodes of the program before the passes */
