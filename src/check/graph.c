@@ -5,7 +5,9 @@
 #include "check/lint.h"
 
 /* Gradients and passes write nodes too; those have no operands in a text. */
-static bool is_written(const struct node *n) { return n->at && n->origin && n->origin->span.source; }
+static bool is_written(const struct node *n) {
+    return n->at && n->origin && n->origin->span.source;
+}
 
 static const struct origin *user_frame(const struct lint *l, const struct origin *o) {
     for (const struct origin *frame = o; frame; frame = frame->caller)

@@ -10,8 +10,8 @@
 #include "syntax/ast.h"
 
 struct lint {
-    const struct ast *tree;      /* of the script */
-    const struct graph *graph;   /* what walking it built */
+    const struct ast *tree;    /* of the script */
+    const struct graph *graph; /* what walking it built */
     const struct symbols *symbols;
     const struct sources *sources;
     struct diags *diags;

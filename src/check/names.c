@@ -172,8 +172,8 @@ static void find_misspelt_dims(const struct lint *l, struct names *ns) {
         if (n.n_dims != 1 || n.n_read || n.bound || !near || is_meant(n.text, near))
             continue;
         const struct name *other = name_of(ns, near);
-        bool first = other->n_dims == 1 && !other->n_read &&
-                     n.first_dim.offset < other->first_dim.offset;
+        bool first =
+            other->n_dims == 1 && !other->n_read && n.first_dim.offset < other->first_dim.offset;
         if (first) /* the one that comes later is the slip */
             continue;
         struct diag *d =
@@ -202,9 +202,8 @@ static void find_unknown(const struct lint *l, struct names *ns) {
             l->is_known(l->context, n->text))
             continue;
         const char *near = nearest(l, ns, n->text);
-        struct diag *d =
-            diag_warning(l->diags, E_UNREACHED_NAME, n->first,
-                         "`%s` is not defined; this run would not come here", n->text);
+        struct diag *d = diag_warning(l->diags, E_UNREACHED_NAME, n->first,
+                                      "`%s` is not defined; this run would not come here", n->text);
         if (near)
             diag_help(d, "did you mean `%s`?", near);
     }

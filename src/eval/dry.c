@@ -226,7 +226,7 @@ static void forget_targets(struct interp *in, struct scope *s, const struct ast 
 void dry_forget(struct interp *in, struct scope *s, const struct ast *e) {
     if (!e)
         return;
-    int n_targets = e->kind == AST_ASSIGN                     ? e->n_kids - 1
+    int n_targets = e->kind == AST_ASSIGN                       ? e->n_kids - 1
                     : e->kind == AST_FOR || e->kind == AST_ROLE ? 1
                                                                 : 0;
     forget_targets(in, s, e, n_targets);
@@ -247,8 +247,8 @@ static enum flow walk_branch(struct interp *in, struct scope *s, const struct as
     if (!branch)
         return FLOW_NONE;
     in->dry.uncertain++;
-    bool ok = branch->kind == AST_BLOCK ? eval_block(in, s, branch, out)
-                                        : eval_expr(in, s, branch, out);
+    bool ok =
+        branch->kind == AST_BLOCK ? eval_block(in, s, branch, out) : eval_expr(in, s, branch, out);
     in->dry.uncertain--;
     enum flow flow = ok ? FLOW_NONE : in->flow;
     in->flow = FLOW_NONE;
