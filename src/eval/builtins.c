@@ -37,7 +37,8 @@ static const struct {
  */
 static bool is_public(const struct op *op) {
     return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->trait != OP_LOOP &&
-           op->id != OP_slice && op->id != OP_slice_gradient;
+           op->id != OP_slice && op->id != OP_slice_gradient && op->id != OP_custom_gradient &&
+           op->id != OP_result_gradient && op->id != OP_result_value;
 }
 
 void builtins_define(struct interp *in, struct scope *s) {

@@ -35,6 +35,37 @@ static bool call_hole(struct interp *in, struct function *f, struct args *a, str
     return eval_expr_inside(in, s, f->tree, out);
 }
 
+/* Arguments are bound in the caller's name, the body is run in the function's. */
+static bool run_function(struct interp *in, struct function *f, struct args *a,
+                         const struct origin *caller, struct value *out) {
+    struct scope *s = scope_new(&in->heap, f->scope);
+    root_push(in, V_OBJECT(VALUE_LIST, s));
+    const struct ast *body = f->tree->kids[1];
+    const struct origin *inside = in->caller;
+    struct custom_call custom;
+    f->called = true;
+    in->caller = caller; /* a wrong argument is the caller's line */
+    bool ok = bind_params(in, f->tree->kids[0], s, a, a->word) &&
+              bind_types(in, f->tree->kids[0], s, a, a->word);
+    in->caller = inside;
+    in->in_library = f->library;
+    if (ok && f->gradient && custom_is_known(in, f, s, out))
+        return true;
+    if (ok && f->gradient)
+        ok = custom_begin(in, f, s, &custom);
+    if (ok)
+        ok = body->kind == AST_BLOCK ? eval_block(in, s, body, out) : eval_expr(in, s, body, out);
+    if (!ok && in->flow == FLOW_RETURN) {
+        *out = in->returned;
+        in->flow = FLOW_NONE;
+        ok = true;
+    } else if (!ok && (in->flow == FLOW_BREAK || in->flow == FLOW_CONTINUE)) {
+        ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
+                     in->flow == FLOW_BREAK ? "break" : "continue");
+    }
+    return ok && (!f->gradient || custom_end(in, f, &custom, a->call, out));
+}
+
 bool call_function(struct interp *in, struct function *f, struct args *a, struct value *out) {
     if (interp_stack_is_deep(in))
         return fail_at(in, E_TOO_MANY_CALLS, a->call,
@@ -43,34 +74,10 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
     bool library = in->in_library;
     int n_roots = in->roots.n;
     struct dry outside = dry_enter(in);
-    if (f->library || !library)
+    bool plain = f->form == FUNCTION_PLAIN;
+    if (plain && (f->library || !library))
         in->caller = interp_origin(in, a->call);
-    bool ok;
-    if (f->form != FUNCTION_PLAIN) {
-        in->caller = caller;
-        ok = call_hole(in, f, a, out);
-    } else {
-        struct scope *s = scope_new(&in->heap, f->scope);
-        root_push(in, V_OBJECT(VALUE_LIST, s));
-        const struct ast *body = f->tree->kids[1];
-        const struct origin *inside = in->caller;
-        in->caller = caller; /* a wrong argument is the caller's line */
-        ok = bind_params(in, f->tree->kids[0], s, a, a->word) &&
-             bind_types(in, f->tree->kids[0], s, a, a->word);
-        in->caller = inside;
-        in->in_library = f->library;
-        if (ok)
-            ok = body->kind == AST_BLOCK ? eval_block(in, s, body, out)
-                                         : eval_expr(in, s, body, out);
-        if (!ok && in->flow == FLOW_RETURN) {
-            *out = in->returned;
-            in->flow = FLOW_NONE;
-            ok = true;
-        } else if (!ok && (in->flow == FLOW_BREAK || in->flow == FLOW_CONTINUE)) {
-            ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
-                         in->flow == FLOW_BREAK ? "break" : "continue");
-        }
-    }
+    bool ok = plain ? run_function(in, f, a, caller, out) : call_hole(in, f, a, out);
     dry_leave(in, &outside, out);
     in->caller = caller;
     in->in_library = library;

@@ -14,6 +14,57 @@ static bool list_index(struct interp *in, struct value v, struct span at, int64_
                    (long long)v.i, (long long)n);
 }
 
+static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
+    struct value v;
+    if (!e)
+        return true;
+    if (!eval_expr(in, s, e, &v))
+        return false;
+    if (is_missing(v))
+        return fail_silently(in);
+    if (v.kind != VALUE_INT)
+        return fail_at(in, E_WRONG_KIND, e->span, "a slice's bound must be a whole number, not %s",
+                       value_kind_words(v.kind));
+    *bound = v.i;
+    return true;
+}
+
+/* A bound as a position between `low` and `high`; negative ones count from the end. */
+static int64_t clamp_bound(int64_t bound, int64_t n, int64_t low, int64_t high) {
+    if (bound < 0)
+        bound = bound < -n ? low : bound + n;
+    return bound < low ? low : bound > high ? high : bound;
+}
+
+/* l[first:end:step] of a list or a string, as in Python. */
+static bool slice_host(struct interp *in, struct scope *s, const struct ast *item,
+                       struct value object, int64_t n, struct value *out) {
+    int64_t step = 1, first = INT64_MIN, end = INT64_MIN;
+    if (!slice_bound(in, s, item->kids[2], &step))
+        return false;
+    if (step == 0)
+        return fail_at(in, E_OUT_OF_RANGE, item->span, "a slice's step cannot be 0");
+    if (!slice_bound(in, s, item->kids[0], &first) || !slice_bound(in, s, item->kids[1], &end))
+        return false;
+    int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
+    first = item->kids[0] ? clamp_bound(first, n, low, high) : step > 0 ? low : high;
+    end = item->kids[1] ? clamp_bound(end, n, low, high) : step > 0 ? high : low;
+    uint64_t gap = step > 0 ? (uint64_t)step : -(uint64_t)step;
+    int64_t length = step > 0 ? end - first : first - end;
+    int64_t count = length > 0 ? (int64_t)(((uint64_t)length + gap - 1) / gap) : 0;
+    bool text = object.kind == VALUE_STRING;
+    *out = text ? value_string(&in->heap, NULL, (size_t)count) : value_list(&in->heap, (int)count);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = first + i * step;
+        if (text)
+            out->string->text[i] = object.string->text[at];
+        else
+            out->list->at[i] = object.list->at[at];
+    }
+    root_push(in, *out);
+    return true;
+}
+
 /* l[2], l[1:3], record["name"], "text"[0]: the host's own sequences. */
 static bool index_host(struct interp *in, struct scope *s, const struct ast *e, struct value object,
                        struct value *out) {
@@ -25,34 +76,10 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     if (e->n_kids != 2)
         return fail_at(in, E_WRONG_KIND, e->span, "%s has one axis", value_kind_words(object.kind));
     struct value v;
-    if (item->kind == AST_SLICE) {
-        int64_t bound[2] = {0, n};
-        if (item->kids[2])
-            return unsupported(in, item->kids[2]->span, "a step in the slice of a list");
-        for (int k = 0; k < 2; k++) {
-            if (!item->kids[k])
-                continue;
-            if (!eval_expr(in, s, item->kids[k], &v))
-                return false;
-            if (is_missing(v))
-                return fail_silently(in);
-            if (v.kind != VALUE_INT)
-                return fail_at(in, E_WRONG_KIND, item->kids[k]->span,
-                               "a slice's bound must be a whole number");
-            bound[k] = v.i < 0 ? (v.i + n < 0 ? 0 : v.i + n) : (v.i > n ? n : v.i);
-        }
-        int64_t count = bound[1] > bound[0] ? bound[1] - bound[0] : 0;
-        if (object.kind == VALUE_STRING) {
-            *out = value_string(&in->heap, object.string->text + bound[0], (size_t)count);
-        } else {
-            *out = value_list(&in->heap, (int)count);
-            if (count)
-                memcpy(out->list->at, object.list->at + bound[0],
-                       (size_t)count * sizeof *out->list->at);
-        }
-        root_push(in, *out);
-        return true;
-    }
+    if (item->kind == AST_SLICE && object.kind == VALUE_RECORD)
+        return fail_at(in, E_WRONG_KIND, item->span, "a record is indexed by a field's name");
+    if (item->kind == AST_SLICE)
+        return slice_host(in, s, item, object, n, out);
     if (!eval_expr(in, s, item, &v))
         return false;
     if (is_missing(v)) {
@@ -92,21 +119,6 @@ struct slicing {
     bool chosen_known;                /* not a tensor of the graph */
     bool single;                      /* some axis is indexed by a single number */
 };
-
-static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e, int64_t *bound) {
-    struct value v;
-    if (!e)
-        return true;
-    if (!eval_expr(in, s, e, &v))
-        return false;
-    if (is_missing(v))
-        return fail_silently(in);
-    if (v.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, e->span, "a slice's bound must be a whole number, not %s",
-                       value_kind_words(v.kind));
-    *bound = v.i;
-    return true;
-}
 
 /* x[ids]: whole numbers in a tensor, an array or a list choose along their axis. */
 static bool choose_axis(struct interp *in, struct value v, struct span at, int axis,
@@ -268,8 +280,7 @@ static bool index_tensor(struct interp *in, struct scope *s, const struct ast *e
         !op_append(in, &in->o.ops->op[OP_slice], "[]", &x, 1, sl.attr, &at, e->span, &v))
         return false;
     bool known = object.kind == VALUE_ARRAY && (!sl.chosen || sl.chosen_known);
-    return settle_axes(in, e, &sl, v.node, out) &&
-           (!sl.chosen || gather_chosen(in, e, &sl, out)) &&
+    return settle_axes(in, e, &sl, v.node, out) && (!sl.chosen || gather_chosen(in, e, &sl, out)) &&
            op_compute_known(in, out, e->span, known ? KNOWN_ARRAY : KNOWN_NOT);
 }
 

@@ -226,6 +226,7 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
     in->trace = NULL;
     in->caller = NULL;
     in->loop = NULL;
+    in->custom = NULL;
     return run_statement(in, in->globals, stmt, last);
 }
 

@@ -12,6 +12,7 @@
  *   dry.c      a walk that computes nothing
  *   settled.c  what it settles, as text
  *   transform.c what happens to gradients; schedule.c settings as functions of the step
+ *   custom.c   functions with gradients of their own
  *   anew.c     loops that make their variables anew at each round
  *   owned.c    whose variables are whose, fields of layers
  *   einsum.c   einsum, as transposes and matrix products
@@ -121,6 +122,7 @@ struct interp {
     struct body *body;
     struct dry dry;
     uint64_t n_demands; /* that were run */
+    const struct custom_call *custom; /* gradients under way */
     struct node *schedule_step; /* while a schedule is called: its argument */
     struct loop *loop;  /* the innermost under way */
     struct trace *trace; /* of the step of a scan that is being traced */
@@ -337,6 +339,27 @@ struct variable *body_find_variable(struct interp *in, const char *name);
 /* Evaluates a definition's body in `s`, with the paths of what it makes below `prefix`. */
 bool run_body(struct interp *in, struct body *b, struct definition *d, struct scope *s,
               const char *prefix, struct span call, struct value *out);
+
+/* custom.c */
+struct custom_call {
+    const struct custom_call *outer; /* while the gradient's body is evaluated */
+    const struct function *function;
+    struct node *value; /* stands for the result */
+    struct scope *all; /* the gradient's parameters */
+    int n;             /* arguments that a gradient is for: their places, and they themselves */
+    int param[MAX_ARGS];
+    struct node *argument[MAX_ARGS];
+};
+bool eval_gradient(struct interp *in, struct scope *s, const struct ast *stmt);
+/* Whether this is the call whose gradient is under way; what stands for its result. */
+bool custom_is_known(struct interp *in, const struct function *f, struct scope *s,
+                     struct value *out);
+/* Around the body of a function that has a gradient: its arguments in `s` are stopped before, its
+ * result gets the gradient after. */
+bool custom_begin(struct interp *in, const struct function *f, struct scope *s,
+                  struct custom_call *c);
+bool custom_end(struct interp *in, const struct function *f, struct custom_call *c, struct span at,
+                struct value *result);
 
 /* anew.c */
 void anew_enter(struct interp *in, struct loop *l, const struct ast *stmt);

@@ -300,7 +300,7 @@ static bool run_stmt(struct interp *in, struct scope *s, const struct ast *stmt,
     case AST_TRANSFORM_DEF:
         return eval_definition(in, s, stmt, out);
     case AST_GRADIENT_DEF:
-        return unsupported(in, stmt->span, "gradients of one's own");
+        return eval_gradient(in, s, stmt);
     case AST_IMPORT:
         return eval_import(in, s, stmt);
     case AST_ROLE:

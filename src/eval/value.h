@@ -125,6 +125,9 @@ struct function {
     struct scope *scope;
     enum function_form { FUNCTION_PLAIN, FUNCTION_HOLE, FUNCTION_FIRST } form;
     bool library;
+    const struct ast *gradient; /* GRADIENT_DEF of its own, or NULL */
+    bool called;                /* so a gradient would come too late */
+    bool exact;                 /* it is held against finite differences */
 };
 
 struct definition {

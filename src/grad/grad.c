@@ -29,6 +29,7 @@ static bool is_listed(const struct node_list *order, const struct node *n) {
 bool grad_flows(const struct node *n, int i) {
     if (n->op->id == OP_scan_result) return dtype_is_float(n->dtype);
     if (n->op->id == OP_scan) return dtype_is_float(n->in[i]->dtype);
+    if (n->op->id == OP_custom_gradient && i > n->attr[0].i) return false; /* the gradients */
     return n->op->gradient && dtype_is_float(n->dtype) && dtype_is_float(n->in[i]->dtype);
 }
 

@@ -19,7 +19,8 @@
 static int n_sources(const struct instance *in, const struct node *n) {
     if (n == in->training) return 0;
     if (n->op->id == OP_placeholder) return n->fallback != NULL;
-    return n->op->id == OP_assign ? 1 : n->n_in;
+    /* a gradient of the script's own was used when the gradients were built */
+    return n->op->id == OP_assign || n->op->id == OP_custom_gradient ? 1 : n->n_in;
 }
 
 static struct node *source_at(const struct node *n, int k) {
@@ -324,6 +325,9 @@ static enum outcome copy_node(struct instance *in, int i, uint32_t *unbound) {
         copy = build_scalar(b, DTYPE_BOOL, in->d->training);
     } else if (n->op->id == OP_placeholder) {
         copy = in->copy[n->fallback->number];
+        if (!copy) return WAITS;
+    } else if (n->op->id == OP_custom_gradient) {
+        copy = in->copy[n->in[0]->number];
         if (!copy) return WAITS;
     } else if (n->op->trait == OP_LEAF) {
         copy = copy_leaf(in, n, &n->shape);

@@ -142,6 +142,8 @@ static struct node *elementwise_unstretched(struct program *p, struct node *n) {
 
 static const struct rule rules[] = {
     {OP_stop_gradient, "stop_gradient(x) -> x", drop},
+    {OP_custom_gradient, "custom_gradient(y, ..) -> y", drop},
+    {OP_result_value, "result_value(y) -> y", drop},
     {OP_reshape, "reshape to its own shape -> x", drop_same_shape},
     {OP_reshape, "reshape(reshape(x)) -> reshape(x)", reshape_reshape},
     {OP_reshape, "reshape of equal elements -> fill", move_uniform},

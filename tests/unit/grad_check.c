@@ -36,6 +36,7 @@ static const struct call_case cases[] = {
     {OP_matmul, {"5,2,3", "5,3,2"}, "", 0},
     {OP_matmul, {"5,2,3", "3,2"}, "", 0},
     {OP_matmul, {"1,2,3", "4,2,3"}, "transpose_b=true", 0},
+    {OP_custom_gradient, {"2,3"}, "arguments=0", 0},
     {OP_sum, {"5"}, "", 0},
     {OP_sum, {"2,3,4"}, "axis=0 2", 0},
     {OP_sum, {"2,3"}, "axis=1;keepdims=true", 0},
