@@ -64,8 +64,9 @@ SOURCES  := $(sort $(wildcard src/*.c src/*/*.c))
 OPS      := $(patsubst src/ops/%.c,%,$(filter-out src/ops/blas.c,$(filter src/ops/%,$(SOURCES))))
 PLAIN    := $(filter-out $(OPS:%=src/ops/%.c),$(SOURCES))
 STDLIB   := $(sort $(wildcard stdlib/*.nn))
+PAGES    := src/base/errors.md
 GRAMMAR  := $(patsubst grammar/%,%,$(wildcard grammar/nn.re grammar/nn.y))
-GEN_OBJ  := $(BUILD)/gen/stdlib.o $(if $(filter nn.re,$(GRAMMAR)),$(BUILD)/gen/lexer.o) \
+GEN_OBJ  := $(BUILD)/gen/stdlib.o $(BUILD)/gen/pages.o $(if $(filter nn.re,$(GRAMMAR)),$(BUILD)/gen/lexer.o) \
             $(if $(filter nn.y,$(GRAMMAR)),$(BUILD)/gen/nn.o)
 OBJ      := $(PLAIN:src/%.c=$(BUILD)/%.o) $(OPS:%=$(BUILD)/ops/%.rules.o) \
             $(foreach isa,$(ISAS),$(OPS:%=$(BUILD)/ops/%.$(isa).o)) $(GEN_OBJ)
@@ -136,19 +137,27 @@ $(BUILD)/gen/nn.c: grammar/nn.y | $(PACKAGES)
 	$(call say,LEMON $@)lemon -c -q -l -d$(@D) $<
 $(BUILD)/gen/nn.h: $(BUILD)/gen/nn.c ;
 
-# Every file as an array of bytes with a NUL behind it; the list ends with an empty entry.
+# Every file as an array of bytes with a NUL behind it; a list ends with an empty entry.
+define embed
+{ echo '#include "session/embedded.h"'; i=0; list=; \
+for f in $(2); do \
+    echo "static const char text_$$i[] = {"; \
+    od -An -v -td1 $$f | sed 's/-*[0-9][0-9]*/&,/g'; \
+    echo "0};"; \
+    list="$$list {\"$$f\", text_$$i, sizeof text_$$i - 1},"; \
+    i=$$((i + 1)); \
+done; \
+echo "const struct embedded_file $(1)[] = {$$list {0, 0, 0}};"; \
+echo "const int n_$(1) = $$i;"; }
+endef
+
 $(BUILD)/gen/stdlib.c: $(STDLIB) $(wildcard stdlib) Makefile | $(PACKAGES)
 	@mkdir -p $(@D)
-	@{ echo '#include "session/embedded.h"'; i=0; list=; \
-	for f in $(STDLIB); do \
-	    echo "static const char text_$$i[] = {"; \
-	    od -An -v -td1 $$f | sed 's/-*[0-9][0-9]*/&,/g'; \
-	    echo "0};"; \
-	    list="$$list {\"$$f\", text_$$i, sizeof text_$$i - 1},"; \
-	    i=$$((i + 1)); \
-	done; \
-	echo "const struct embedded_file embedded_stdlib[] = {$$list {0, 0, 0}};"; \
-	echo "const int n_embedded_stdlib = $$i;"; } > $@
+	@$(call embed,embedded_stdlib,$(STDLIB)) > $@
+
+$(BUILD)/gen/pages.c: $(PAGES) Makefile | $(PACKAGES)
+	@mkdir -p $(@D)
+	@$(call embed,embedded_pages,$(PAGES)) > $@
 
 # ---- objects
 

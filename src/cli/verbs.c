@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "session/pages.h"
 
 static const struct verb verbs[] = {
 #define SCRIPT true
@@ -148,6 +149,24 @@ enum status verb_help(struct command *c) {
     enum status status = session_status(s);
     session_free(s);
     return status;
+}
+
+enum status verb_explain(struct command *c) {
+    if (c->words.n == 0)
+        explain_list(stdout);
+    for (int i = 0; i < c->words.n; i++) {
+        const char *nearest = NULL;
+        if (i)
+            putchar('\n');
+        if (explain_print(c->words.at[i], stdout, &nearest))
+            continue;
+        command_refuse(c, "there is no code `%s`", c->words.at[i]);
+        if (nearest)
+            command_suggest("nnrun explain ", nearest);
+        else
+            fputs("help: `nnrun explain` lists them\n", stderr);
+    }
+    return c->bad ? STATUS_USAGE : STATUS_OK;
 }
 
 enum status verb_version(struct command *c) {

@@ -15,4 +15,8 @@ struct embedded_file {
 extern const struct embedded_file embedded_stdlib[];
 extern const int n_embedded_stdlib;
 
+/* Pages that are shown, by the path of their file: "src/base/errors.md". */
+extern const struct embedded_file embedded_pages[];
+extern const int n_embedded_pages;
+
 #endif

@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$top/src" || exit 1
 
 # `x` stands for x.c and x.h; every other file by its whole name.
-find . -name '*.[ch]' -o -name '*.def' | sed 's|^\./||' | while read -r file; do
+find . -name '*.[ch]' -o -name '*.def' -o -name '*.md' ! -name README.md | sed 's|^\./||' | while read -r file; do
     stem=${file%.*}
     case $file in
     *.c) echo "$stem" ;;
