@@ -55,6 +55,7 @@ struct nn_options {
     uint64_t seed;      /* random draws are functions of it */
     int n_threads;      /* 0: all processors; the results are the same */
     FILE *out;          /* what print writes to; NULL: nowhere */
+    int json;           /* not 0: nn_diagnostics gives a JSON object a line, as --errors=json */
 };
 
 /* options NULL: all zero. NULL when there is no memory. An error of the library in `stdlib` shows

@@ -85,8 +85,12 @@ void diag_help(struct diag *d, const char *format, ...) __attribute__((format(pr
 void diag_trail(struct diag *d, const struct origin *origin);
 
 /* Prints what has not been printed yet, in order of report. */
-void diag_flush(struct diags *ds, FILE *out);
+enum diag_look { DIAG_TEXT, DIAG_JSON };
+void diag_flush(struct diags *ds, enum diag_look look, FILE *out);
 void diag_print(const struct diags *ds, const struct diag *d, FILE *out);
+/* As a JSON object on a line (diag_json.c); the same for how many errors were not kept. */
+void diag_print_json(const struct diags *ds, const struct diag *d, FILE *out);
+void diag_print_dropped_json(const struct diags *ds, int n, FILE *out);
 
 /* "E019"; "" of E_NONE. And the row's summary. */
 const char *diag_code_name(enum diag_code code);

@@ -406,11 +406,18 @@ void diag_print(const struct diags *ds, const struct diag *d, FILE *out) {
     }
 }
 
-void diag_flush(struct diags *ds, FILE *out) {
-    while (ds->n_printed < ds->list.n)
-        diag_print(ds, ds->list.at[ds->n_printed++], out);
+void diag_flush(struct diags *ds, enum diag_look look, FILE *out) {
+    while (ds->n_printed < ds->list.n) {
+        const struct diag *d = ds->list.at[ds->n_printed++];
+        if (look == DIAG_JSON)
+            diag_print_json(ds, d, out);
+        else
+            diag_print(ds, d, out);
+    }
     int n = ds->n_dropped - ds->n_dropped_printed;
-    if (n > 0)
+    if (n > 0 && look == DIAG_JSON)
+        diag_print_dropped_json(ds, n, out);
+    else if (n > 0)
         fprintf(out, "%d more error%s\n", n, n == 1 ? "" : "s");
     ds->n_dropped_printed = ds->n_dropped;
 }

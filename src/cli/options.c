@@ -78,6 +78,15 @@ static void take_code(struct command *c, const char *value) {
     c->code = value;
 }
 
+static void take_errors(struct command *c, const char *value) {
+    if (!strcmp(value, "json"))
+        c->options.errors = DIAG_JSON;
+    else if (!strcmp(value, "text"))
+        c->options.errors = DIAG_TEXT;
+    else
+        command_refuse(c, "--errors is json or text, not `%s`", value);
+}
+
 static void take_quiet(struct command *c, const char *value) {
     (void)value;
     c->options.quiet = true;

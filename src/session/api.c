@@ -36,7 +36,7 @@ static enum nn_status end(struct nn_session *s) {
     size_t n = 0;
     FILE *text = open_memstream(&s->diagnostics, &n);
     if (text) {
-        diag_flush(&s->session->diags, text);
+        diag_flush(&s->session->diags, s->session->options.errors, text);
         fclose(text);
     }
     return (enum nn_status)session_status(s->session);
@@ -57,6 +57,7 @@ struct nn_session *nn_open(const struct nn_options *options) {
         .seed = o->seed,
         .n_threads = o->n_threads,
         .quiet = true,
+        .errors = o->json ? DIAG_JSON : DIAG_TEXT,
         .out = o->out ? o->out : s->nowhere,
     });
     end(s);

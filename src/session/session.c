@@ -215,7 +215,7 @@ static void make_interp(struct session *s, struct session *shared, const struct 
         .graph = &s->graph,
         .host = *host,
         .out = o->out,
-        .log = o->quiet || dry ? NULL : o->err,
+        .log = o->quiet || dry || o->errors == DIAG_JSON ? NULL : o->err,
         .quiet_prints = o->dump != NULL,
         .seed = o->seed,
         .seed_fixed = o->seed_fixed,
@@ -318,7 +318,7 @@ enum status session_status(const struct session *s) {
 
 void session_flush(struct session *s) {
     if (s->options.err)
-        diag_flush(&s->diags, s->options.err);
+        diag_flush(&s->diags, s->options.errors, s->options.err);
 }
 
 void session_forget_diags(struct session *s) {

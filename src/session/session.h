@@ -32,6 +32,7 @@ struct session_options {
     int n_threads;   /* 0: as many as this process has processors */
     bool quiet;      /* no progress and no remarks of loaders */
     bool check_numerics;
+    enum diag_look errors; /* how diagnostics are printed */
     size_t memory_bytes; /* the most a computation may take; 0: what the machine has */
     const struct stage *dump; /* show this stage of every computation; NULL: none */
     const char *dump_pass;    /* of `opt`: after this pass only; NULL: after the last */

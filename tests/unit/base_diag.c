@@ -34,7 +34,7 @@ static struct span find(const struct page *p, const char *word) {
 static char *flush(struct page *p) {
     static char buf[16384];
     FILE *out = fmemopen(buf, sizeof buf, "w");
-    diag_flush(&p->diags, out);
+    diag_flush(&p->diags, DIAG_TEXT, out);
     fputc(0, out);
     fclose(out);
     return buf;

@@ -59,7 +59,7 @@ static void expect_loaded(struct fixture *f, const char *folder) {
     bool ok = load(f, folder, 5, NULL);
     CU_ASSERT_TRUE(ok);
     if (!ok) {
-        diag_flush(&f->loader.diags, stdout);
+        diag_flush(&f->loader.diags, DIAG_TEXT, stdout);
         return;
     }
     CU_ASSERT_EQUAL(f->group.train->length, 25);
@@ -75,7 +75,7 @@ static void expect_error(struct fixture *f, enum diag_code code, const char *tex
     CU_ASSERT_TRUE(said);
     CU_ASSERT_EQUAL(f->loader.diags.list.at[f->loader.diags.list.n - 1]->code, code);
     if (!said)
-        diag_flush(&f->loader.diags, stdout);
+        diag_flush(&f->loader.diags, DIAG_TEXT, stdout);
     f->loader.diags.list.n = f->loader.diags.n_errors = 0;
 }
 

@@ -129,11 +129,20 @@ static void sessions_are_independent(void) {
     nn_close(NULL);
 }
 
+static void diagnostics_as_json(void) {
+    struct nn_session *s = nn_open(&(struct nn_options){.json = 1});
+    CU_ASSERT_EQUAL(nn_run_text(s, "a", "print(nowhere)"), NN_ERROR);
+    CU_ASSERT(says(s, "{\"severity\": \"error\", \"code\": \"E006\""));
+    CU_ASSERT(says(s, "\"file\": \"a\", \"line\": 1, \"column\": 7, "));
+    nn_close(s);
+}
+
 void suite_session_api(void) {
     unit_suite("session: api");
     unit_test("tensors are fed and fetched by name", feeds_and_fetches);
     unit_test("variables live between calls", variables_live_between_calls);
     unit_test("mistakes are told and harm nothing", mistakes_are_told);
     unit_test("random draws follow the seed, at any number of threads", draws_follow_the_seed);
+    unit_test("diagnostics are data on demand", diagnostics_as_json);
     unit_test("two sessions do not see each other", sessions_are_independent);
 }
