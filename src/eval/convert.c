@@ -158,8 +158,13 @@ bool to_node(struct interp *in, struct value v, struct span at, int dtype, struc
 }
 
 bool to_dim(struct interp *in, struct value v, struct span at, struct dim *out) {
+    char text[SHAPE_TEXT];
     if (is_missing(v))
         return fail_silently(in);
+    if (v.kind == VALUE_DIM && dim_compare(in->o.symbols, v.dim, dim_const(0)) == DIM_DIFFER &&
+        v.dim.k < 0)
+        return fail_at(in, E_OUT_OF_RANGE, at, "a size cannot be negative, as %s is",
+                       dim_print(text, sizeof text, in->o.symbols, v.dim));
     if (v.kind == VALUE_DIM)
         *out = v.dim;
     else if (v.kind == VALUE_INT && v.i >= -1)

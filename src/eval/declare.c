@@ -4,6 +4,19 @@
 
 #include "eval/interp.h"
 
+static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, struct dim *out);
+
+/* The names in a size's arithmetic are declared by being there. */
+static bool declare_names(struct interp *in, struct scope *s, const struct ast *e) {
+    struct dim part;
+    if (e->kind == AST_NAME)
+        return eval_dim(in, s, e, &part);
+    for (int i = 0; (e->kind == AST_BINARY || e->kind == AST_UNARY) && i < e->n_kids; i++)
+        if (!declare_names(in, s, e->kids[i]))
+            return false;
+    return true;
+}
+
 static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, struct dim *out) {
     struct value v;
     if (e->kind == AST_DIM_ANY) {
@@ -22,13 +35,7 @@ static bool eval_dim(struct interp *in, struct scope *s, const struct ast *e, st
         }
         return to_dim(in, *known, e->span, out);
     }
-    if (e->kind == AST_BINARY) { /* the names in it are declared by being here */
-        struct dim part;
-        for (int i = 0; i < 2; i++)
-            if (e->kids[i]->kind == AST_NAME && !eval_dim(in, s, e->kids[i], &part))
-                return false;
-    }
-    if (!eval_expr(in, s, e, &v))
+    if (!declare_names(in, s, e) || !eval_expr(in, s, e, &v))
         return false;
     if (v.kind == VALUE_INT && v.i < 0)
         return fail_at(in, E_OUT_OF_RANGE, e->span, "a size cannot be %lld", (long long)v.i);

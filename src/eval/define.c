@@ -1,6 +1,7 @@
 /* What definitions give. A layer definition with its settings is an instance; the variables that
  * its body declares belong to it, are made at the first application and found again by all later
  * ones. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,21 +94,98 @@ static void help_signature(struct interp *in, struct diag *d, const struct input
               source_text(in->o.sources, type->span));
 }
 
+/* The first name in a size's arithmetic that has no size yet. */
+static const struct ast *unknown_size(struct scope *s, const struct ast *e) {
+    if (e->kind == AST_NAME) {
+        const struct value *v = scope_find(s, e->text);
+        return v && (v->kind == VALUE_INT || v->kind == VALUE_DIM) ? NULL : e;
+    }
+    for (int i = 0; (e->kind == AST_BINARY || e->kind == AST_UNARY) && i < e->n_kids; i++) {
+        const struct ast *found = unknown_size(s, e->kids[i]);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+/* file_name: the name of the script that says what the size must be, or NULL. */
+static bool refuse_size(struct interp *in, const struct node *n, int axis,
+                        const struct input *input, const char *must, const char *file_name) {
+    char have[SHAPE_TEXT], shape[SHAPE_TEXT], words[80];
+    struct diag *d = diag_error(
+        in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
+        input_words(input, words, sizeof words), must,
+        dim_print(have, sizeof have, in->o.symbols, n->shape.d[axis]));
+    diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
+               shape_print(shape, sizeof shape, in->o.symbols, &n->shape));
+    if (file_name)
+        note_file_value(in, d, file_name);
+    help_signature(in, d, input);
+    return interp_fail(in, d);
+}
+
+/* The arithmetic `e` with `size` in the place of the name. */
+static bool size_with(struct interp *in, struct scope *s, const struct ast *e, const char *name,
+                      struct dim size, struct dim *out) {
+    struct value v;
+    scope_set(&in->heap, s, name, dim_value(size));
+    if (!eval_expr(in, s, e, &v))
+        return false;
+    if (v.kind != VALUE_INT)
+        return to_dim(in, v, e->span, out);
+    *out = dim_const(v.i);
+    return true;
+}
+
+/* `2*n - 1` meets a size: n is what makes it so, if the arithmetic is a line, a*n + b. That is seen
+ * from what it gives for 1, 2 and a symbol. */
+static bool solve_size(struct interp *in, struct scope *s, const struct ast *e,
+                       const struct ast *name, const struct node *n, int axis,
+                       const struct input *input) {
+    struct symbols *symbols = in->o.symbols;
+    struct dim x = dim_fresh(symbols), one, two, any, a, b, line, size, have = n->shape.d[axis];
+    scope_set(&in->heap, s, name->text, dim_value(x));
+    const struct ast *another = unknown_size(s, e);
+    if (another)
+        return fail_at(in, E_SHAPE, e->span,
+                       "`%s` and `%s` cannot both be found from one size: let one of them be a size "
+                       "of its own",
+                       name->text, another->text);
+    if (!size_with(in, s, e, name->text, dim_const(1), &one) ||
+        !size_with(in, s, e, name->text, dim_const(2), &two) ||
+        !size_with(in, s, e, name->text, x, &any))
+        return false;
+    if (!dim_subtract(symbols, two, one, &a) || !dim_subtract(symbols, one, a, &b) ||
+        !dim_multiply(symbols, a, x, &line) || !dim_add(symbols, line, b, &line) ||
+        !dim_same(line, any) || a.k == 0)
+        return fail_at(in, E_SHAPE, e->span,
+                       "`%s` cannot be found from this size: let it be a size of its own",
+                       name->text);
+    bool solved = dim_subtract(symbols, have, b, &size) &&
+                  dim_floor_divide(symbols, size, a, &size) &&
+                  size_with(in, s, e, name->text, size, &line) &&
+                  dim_compare(symbols, line, have) != DIM_DIFFER;
+    if (solved && (!dim_is_const(size) || size.k >= 0))
+        return true;
+    char must[128];
+    snprintf(must, sizeof must, "%.*s for some %s", (int)e->span.length,
+             source_text(in->o.sources, e->span), name->text);
+    return refuse_size(in, n, axis, input, must, NULL);
+}
+
 static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, const struct node *n,
                      int axis, const struct input *input) {
-    struct dim have = n->shape.d[axis];
-    if (e->kind == AST_DIM_ANY)
-        return true;
+    struct dim have = n->shape.d[axis], want;
     struct value v;
-    struct dim want;
-    const struct value *known = e->kind == AST_NAME ? scope_find(s, e->text) : NULL;
-    if (e->kind == AST_NAME && (!known || (known->kind != VALUE_INT && known->kind != VALUE_DIM))) {
+    char text[SHAPE_TEXT];
+    const struct ast *unknown = unknown_size(s, e);
+    if (unknown == e) {
         scope_set(&in->heap, s, e->text, dim_value(have));
         return true;
     }
-    if (known)
-        v = *known;
-    else if (!eval_expr(in, s, e, &v))
+    if (unknown)
+        return solve_size(in, s, e, unknown, n, axis, input);
+    if (!eval_expr(in, s, e, &v))
         return false;
     if (is_missing(v))
         return true;
@@ -115,17 +193,9 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
         return false;
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
         return true;
-    char a[SHAPE_TEXT], b[SHAPE_TEXT], words[80];
-    struct diag *d = diag_error(
-        in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
-        input_words(input, words, sizeof words), dim_print(a, sizeof a, in->o.symbols, want),
-        dim_print(b, sizeof b, in->o.symbols, have));
-    diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
-               shape_print(a, sizeof a, in->o.symbols, &n->shape));
-    if (known && !scope_find_own(s, e->text))
-        note_file_value(in, d, e->text);
-    help_signature(in, d, input);
-    return interp_fail(in, d);
+    bool from_file = e->kind == AST_NAME && !scope_find_own(s, e->text);
+    return refuse_size(in, n, axis, input, dim_print(text, sizeof text, in->o.symbols, want),
+                       from_file ? e->text : NULL);
 }
 
 /* `...`: any axes, but the result has those of the inputs, where they all have the same. */
@@ -213,16 +283,18 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct inp
             rest = i;
     if (!check_input_rank(in, input, type->n_kids - (rest >= 0), rest >= 0, n))
         return false;
-    for (int i = 0; i < type->n_kids; i++) {
-        if (i == rest) {
-            if (!bind_rest(in, s, input, n, i, n->shape.rank - (type->n_kids - 1)))
+    for (int round = 0; round < 2; round++) /* names first: they help to solve the arithmetic */
+        for (int i = 0; i < type->n_kids; i++) {
+            const struct ast *size = type->kids[i];
+            if (size->kind == AST_DIM_ANY || (size->kind == AST_BINARY) != round)
+                continue;
+            int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
+            bool ok = i == rest
+                          ? bind_rest(in, s, input, n, i, n->shape.rank - (type->n_kids - 1))
+                          : bind_dim(in, s, size, n, axis, input);
+            if (!ok)
                 return false;
-            continue;
         }
-        int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
-        if (!bind_dim(in, s, type->kids[i], n, axis, input))
-            return false;
-    }
     return true;
 }
 

@@ -118,7 +118,8 @@ static bool append_matrix(struct einsum *e, struct term *t, const struct group *
     for (int g = 0; g < 2; g++) {
         struct dim size = dim_const(1);
         for (int i = 0; i < groups[g]->n; i++)
-            if (!dim_multiply(size, label_dim(t, groups[g]->label[i]), &size))
+            if (!dim_multiply(e->in->o.symbols, size, label_dim(t, groups[g]->label[i]),
+                              &size))
                 size = dim_const(-1);
         to.d[batch->n + g] = size;
         group_append(&order, groups[g]);

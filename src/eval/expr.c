@@ -22,20 +22,25 @@ static bool is_reported(struct interp *in, const char *name, struct span at) {
     return false;
 }
 
-static const char *nearest_in_scope(const struct scope *s, const char *name) {
+/* symbols: named dimensions count too; or NULL. */
+static const char *nearest_in_scope(const struct scope *s, const struct symbols *symbols,
+                                    const char *name) {
     ARRAY(const char *) names = {0};
     struct arena scratch = {0};
     for (; s; s = s->parent)
         for (int i = 0; i < s->cap; i++)
             if (s->name[i])
                 array_push(&scratch, &names, s->name[i]);
+    for (int i = 1; symbols && i < symbols->list.n; i++)
+        if (symbols->list.at[i].name)
+            array_push(&scratch, &names, symbols->list.at[i].name);
     const char *near = nearest_name(name, names.at, names.n);
     arena_free(&scratch);
     return near;
 }
 
 const char *interp_nearest(const struct interp *in, const char *name) {
-    return nearest_in_scope(in->script->scope, name);
+    return nearest_in_scope(in->script->scope, NULL, name);
 }
 
 void report_unknown_name(struct interp *in, struct scope *s, const char *name, struct span at) {
@@ -44,7 +49,7 @@ void report_unknown_name(struct interp *in, struct scope *s, const char *name, s
         return;
     }
     const struct module *hiding = module_hiding(in, name);
-    const char *near = nearest_in_scope(s, name);
+    const char *near = nearest_in_scope(s, in->o.symbols, name);
     struct diag *d = diag_error(in->o.diags, E_UNKNOWN_NAME, at, "`%s` is not defined", name);
     if (hiding)
         diag_help(d, "%s has one, but names that begin with `_` are not seen outside of their file",

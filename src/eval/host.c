@@ -206,20 +206,57 @@ static bool refuse_operands(struct interp *in, const char *op, struct value a, s
     diag_label(d, at_a, "%s", text);
     describe_value(in, b, text, sizeof text);
     diag_label(d, at_b, "%s", text);
+    if ((a.kind == VALUE_DIM && b.kind == VALUE_FLOAT) ||
+        (a.kind == VALUE_FLOAT && b.kind == VALUE_DIM))
+        diag_help(d, "a size is a whole number: it combines with whole numbers and other sizes");
     if (is_hole(a) || is_hole(b))
         diag_help(d, "`_` makes a function of the one operation it stands in: write fn (x) -> ...");
     return interp_fail(in, d);
+}
+
+static bool dim_power(struct symbols *s, struct dim x, int64_t power, struct dim *out) {
+    *out = dim_const(1);
+    for (int64_t i = 0; i < power; i++)
+        if (!dim_multiply(s, *out, x, out))
+            return false;
+    return true;
 }
 
 static bool dim_arithmetic(struct interp *in, const char *op, struct value a, struct value b,
                            struct span at, struct value *out) {
     struct dim x = a.kind == VALUE_INT ? dim_const(a.i) : a.dim,
                y = b.kind == VALUE_INT ? dim_const(b.i) : b.dim, r;
-    bool ok = !strcmp(op, "*")    ? dim_multiply(x, y, &r)
-              : !strcmp(op, "//") ? dim_divide(x, y, &r)
-                                  : false;
+    struct symbols *s = in->o.symbols;
+    bool ok = false, divides = !strcmp(op, "//") || !strcmp(op, "%");
+    if (divides && dim_is_const(y) && y.k == 0)
+        return fail_at(in, E_ARITHMETIC, at, "`%s` by zero", op);
+    if (!strcmp(op, "/")) {
+        struct diag *d = diag_error(in->o.diags, E_ARITHMETIC, at,
+                                    "`/` gives a fraction, and a size is a whole number");
+        diag_help(d, "write `//`, which rounds down");
+        return interp_fail(in, d);
+    }
+    if (!strcmp(op, "+"))
+        ok = dim_add(s, x, y, &r);
+    else if (!strcmp(op, "-"))
+        ok = dim_subtract(s, x, y, &r);
+    else if (!strcmp(op, "*"))
+        ok = dim_multiply(s, x, y, &r);
+    else if (!strcmp(op, "//"))
+        ok = dim_floor_divide(s, x, y, &r);
+    else if (!strcmp(op, "%"))
+        ok = dim_floor_divide(s, x, y, &r) && dim_multiply(s, r, y, &r) &&
+             dim_subtract(s, x, r, &r);
+    else if (!dim_is_const(y) || y.k < 0)
+        return fail_at(in, E_ARITHMETIC, at,
+                       "`**` of a size needs a power that is a whole number, 0 or more");
+    else
+        ok = dim_power(s, x, y.k, &r);
     if (!ok)
-        return unsupported(in, at, "this arithmetic over dimensions");
+        return fail_at(in, E_ARITHMETIC, at,
+                       "`%s`: this size is too large or too long to say: 64 bits, %d factors, sums "
+                       "of a dozen terms",
+                       op, MAX_DIM_SYMBOLS);
     *out = dim_value(r);
     return true;
 }
@@ -349,6 +386,8 @@ bool eval_negative(struct interp *in, struct value v, struct span at, struct spa
     case VALUE_FLOAT:
         *out = V_FLOAT(-v.f);
         return true;
+    case VALUE_DIM:
+        return dim_arithmetic(in, "-", V_INT(0), v, whole, out);
     case VALUE_TENSOR:
     case VALUE_ARRAY:
         return tensor_operator(in, OP_neg, "-", &v, &at, 1, whole, out);

@@ -120,6 +120,54 @@ struct slicing {
     bool single;                      /* some axis is indexed by a single number */
 };
 
+/* A bound is a whole number or a named size. */
+static bool axis_bound(struct interp *in, struct scope *s, const struct ast *e,
+                       struct dim *bound) {
+    struct value v;
+    if (!e)
+        return true;
+    if (!eval_expr(in, s, e, &v))
+        return false;
+    if (is_missing(v))
+        return fail_silently(in);
+    if (v.kind != VALUE_INT && v.kind != VALUE_DIM) {
+        char text[128];
+        describe_value(in, v, text, sizeof text);
+        return fail_at(in, E_WRONG_KIND, e->span,
+                       "a slice's bound must be a whole number or a named size, not %s", text);
+    }
+    *bound = v.kind == VALUE_DIM ? v.dim : dim_const(v.i);
+    return true;
+}
+
+/* x[.., i, ..] as the slice from i to before i + 1. */
+static bool single_index(struct interp *in, const struct ast *item, const struct node *x, int axis,
+                         struct value v, struct dim *begin, struct dim *end) {
+    struct dim size = x->shape.d[axis], one = dim_const(1);
+    if (v.kind == VALUE_DIM) {
+        char text[SHAPE_TEXT];
+        *begin = v.dim;
+        if (dim_same(v.dim, size))
+            return fail_at(in, E_OUT_OF_RANGE, item->span,
+                           "index %s is outside of axis %d, which has %s elements: the last is at -1",
+                           dim_print(text, sizeof text, in->o.symbols, size), axis, text);
+        return dim_add(in->o.symbols, v.dim, one, end) ||
+               fail_at(in, E_OUT_OF_RANGE, item->span, "this index is too large");
+    }
+    if (v.kind != VALUE_INT)
+        return fail_at(in, E_WRONG_KIND, item->span,
+                       "an index must be a whole number, a slice, `new` or a tensor of whole "
+                       "numbers, not %s",
+                       value_kind_words(v.kind));
+    if (dim_is_const(size) && (v.i >= size.k || v.i < -size.k))
+        return fail_at(in, E_OUT_OF_RANGE, item->span,
+                       "index %lld is outside of axis %d, which has %lld elements", (long long)v.i,
+                       axis, (long long)size.k);
+    *begin = dim_const(v.i);
+    *end = dim_const(v.i == -1 ? INT64_MAX : v.i + 1);
+    return true;
+}
+
 /* x[ids]: whole numbers in a tensor, an array or a list choose along their axis. */
 static bool choose_axis(struct interp *in, struct value v, struct span at, int axis,
                         struct slicing *sl) {
@@ -138,42 +186,35 @@ static bool choose_axis(struct interp *in, struct value v, struct span at, int a
 
 static bool slice_axis(struct interp *in, struct scope *s, const struct ast *item, struct node *x,
                        int axis, struct slicing *sl) {
-    int64_t begin = INT64_MIN, end = INT64_MAX, step = 1;
+    struct dim begin = dim_const(INT64_MIN), end = dim_const(INT64_MAX), step = dim_const(1);
     sl->keep[axis] = item->kind == AST_SLICE;
     if (item->kind == AST_SLICE) {
-        if (!slice_bound(in, s, item->kids[2], &step))
+        if (!axis_bound(in, s, item->kids[2], &step))
             return false;
-        if (step == 0)
+        if (!dim_is_const(step))
+            return fail_at(in, E_WRONG_KIND, item->kids[2]->span,
+                           "a slice's step must be a whole number, not a named size");
+        if (step.k == 0)
             return fail_at(in, E_OUT_OF_RANGE, item->span, "a slice's step cannot be 0");
-        if (step < 0)
-            begin = INT64_MAX, end = INT64_MIN;
-        if (!slice_bound(in, s, item->kids[0], &begin) || !slice_bound(in, s, item->kids[1], &end))
+        if (step.k < 0)
+            begin = dim_const(INT64_MAX), end = dim_const(INT64_MIN);
+        if (!axis_bound(in, s, item->kids[0], &begin) || !axis_bound(in, s, item->kids[1], &end))
             return false;
-        sl->sliced |= item->kids[0] || item->kids[1] || step != 1;
+        sl->sliced |= item->kids[0] || item->kids[1] || step.k != 1;
     } else {
         struct value v;
-        struct dim d = x->shape.d[axis];
         if (!eval_expr(in, s, item, &v))
             return false;
         if (is_missing(v))
             return fail_silently(in);
         if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY || v.kind == VALUE_LIST)
             return choose_axis(in, v, item->span, axis, sl);
-        if (v.kind != VALUE_INT)
-            return fail_at(in, E_WRONG_KIND, item->span,
-                           "an index must be a whole number, a slice, `new` or a tensor of whole "
-                           "numbers, not %s",
-                           value_kind_words(v.kind));
-        if (dim_is_const(d) && (v.i >= d.k || v.i < -d.k))
-            return fail_at(in, E_OUT_OF_RANGE, item->span,
-                           "index %lld is outside of axis %d, which has %lld elements",
-                           (long long)v.i, axis, (long long)d.k);
-        begin = v.i;
-        end = v.i == -1 ? INT64_MAX : v.i + 1;
+        if (!single_index(in, item, x, axis, v, &begin, &end))
+            return false;
         sl->sliced = sl->single = true;
     }
-    sl->attr[0].ints.v[axis] = begin, sl->attr[1].ints.v[axis] = end,
-    sl->attr[2].ints.v[axis] = step;
+    sl->attr[0].shape.d[axis] = begin, sl->attr[1].shape.d[axis] = end;
+    sl->attr[2].ints.v[axis] = step.k;
     return true;
 }
 
@@ -207,10 +248,12 @@ static bool slice_items(struct interp *in, struct scope *s, const struct ast *e,
     int rank = x->shape.rank, axis = 0, n_axes;
     if (!check_items(in, e, x, &n_axes))
         return false;
-    for (int k = 0; k < 3; k++) {
-        sl->attr[k].kind = ATTR_INTS, sl->attr[k].ints.n = rank;
-        for (int i = 0; i < rank; i++)
-            sl->attr[k].ints.v[i] = k == 0 ? INT64_MIN : k == 1 ? INT64_MAX : 1;
+    sl->attr[0].kind = sl->attr[1].kind = ATTR_SHAPE, sl->attr[2].kind = ATTR_INTS;
+    sl->attr[0].shape.rank = sl->attr[1].shape.rank = sl->attr[2].ints.n = rank;
+    for (int i = 0; i < rank; i++) {
+        sl->attr[0].shape.d[i] = dim_const(INT64_MIN);
+        sl->attr[1].shape.d[i] = dim_const(INT64_MAX);
+        sl->attr[2].ints.v[i] = 1;
     }
     for (int i = 1; i < e->n_kids; i++) {
         const struct ast *item = e->kids[i];

@@ -1,26 +1,58 @@
 /* Calls of ops: arguments become inputs and settings by the op's signature, operators become
  * calls. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/interp.h"
 
-/* axis=time: the axis that has this dimension. */
+static bool refuse_named_axis(struct interp *in, struct dim d, const struct node *x, int found,
+                              struct span at) {
+    char text[SHAPE_TEXT], shape[SHAPE_TEXT], names[SHAPE_TEXT] = "";
+    int used = 0, n = 0;
+    dim_print(text, sizeof text, in->o.symbols, d);
+    shape_print(shape, sizeof shape, in->o.symbols, &x->shape);
+    for (int i = 0; i < x->shape.rank && used < (int)sizeof names; i++) {
+        char one[SHAPE_TEXT];
+        if (dim_is_const(x->shape.d[i]))
+            continue;
+        dim_print(one, sizeof one, in->o.symbols, x->shape.d[i]);
+        used += snprintf(names + used, sizeof names - (size_t)used, "%s%s", n++ ? ", " : "", one);
+    }
+    struct diag *e =
+        found ? diag_error(in->o.diags, E_AXIS, at, "`%s` is the size of %d axes of %s%s", text,
+                           found, dtype_name(x->dtype), shape)
+              : diag_error(in->o.diags, E_AXIS, at, "no axis of %s%s is called `%s`",
+                           dtype_name(x->dtype), shape, text);
+    if (found)
+        diag_help(e, "give the axis by its number, 0 to %d", x->shape.rank - 1);
+    else if (n)
+        diag_help(e, "%s: %s", n == 1 ? "the one that has a name" : "those that have names", names);
+    else
+        diag_help(e, x->shape.rank ? "none has a name: give the axis by its number, 0 to %d"
+                                   : "it is a scalar, which has no axes",
+                  x->shape.rank - 1);
+    return interp_fail(in, e);
+}
+
+/* axis=time: the axis that has this dimension, in the first of the inputs that has it. */
 static bool named_axis(struct interp *in, struct dim d, struct node *const *inputs, int n_in,
                        struct span at, int64_t *axis) {
-    char text[SHAPE_TEXT];
-    int found = 0;
-    for (int i = 0; n_in && i < inputs[0]->shape.rank; i++)
-        if (dim_same(inputs[0]->shape.d[i], d))
-            *axis = i, found++;
-    if (found == 1)
-        return true;
-    dim_print(text, sizeof text, in->o.symbols, d);
-    return fail_at(in, E_AXIS, at,
-                   found ? "%s is the size of several axes: give the axis by number"
-                         : "no axis is called %s",
-                   text);
+    for (int i = 0; i < n_in; i++) {
+        const struct shape *s = &inputs[i]->shape;
+        int found = 0;
+        for (int k = 0; k < s->rank; k++)
+            if (dim_same(s->d[k], d))
+                *axis = k, found++;
+        if (found == 1)
+            return true;
+        if (found)
+            return refuse_named_axis(in, d, inputs[i], found, at);
+    }
+    if (n_in)
+        return refuse_named_axis(in, d, inputs[0], 0, at);
+    return fail_at(in, E_AXIS, at, "there is nothing here that could have a named axis");
 }
 
 bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, int64_t *axis) {

@@ -105,6 +105,15 @@ static uint64_t hash_text(uint64_t h, const char *text) {
     return text ? hash_bytes(text, strlen(text) + 1, h) : hash_number(h, 0);
 }
 
+/* By its name or, of a derived one, by how it looks: numbers of symbols depend on other lines. */
+static uint64_t hash_symbol(struct interp *in, uint64_t h, uint32_t symbol) {
+    const struct symbol *s = &in->o.symbols->list.at[symbol];
+    char text[SHAPE_TEXT];
+    if (s->kind == SYMBOL_PLAIN)
+        return hash_text(h, s->name);
+    return hash_text(h, dim_print(text, sizeof text, in->o.symbols, (struct dim){1, {symbol}}));
+}
+
 static uint64_t hash_attr(struct interp *in, uint64_t h, const struct attr *a) {
     h = hash_number(h, a->kind);
     switch (a->kind) {
@@ -119,7 +128,7 @@ static uint64_t hash_attr(struct interp *in, uint64_t h, const struct attr *a) {
             const struct dim *d = &a->shape.d[i];
             h = hash_number(h, (uint64_t)d->k);
             for (int k = 0; k < MAX_DIM_SYMBOLS && d->sym[k]; k++)
-                h = hash_text(h, in->o.symbols->list.at[d->sym[k]].name);
+                h = hash_symbol(in, h, d->sym[k]);
         }
         return h;
     case ATTR_INTS:

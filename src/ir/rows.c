@@ -3,13 +3,12 @@
  * there: its parts would have to be cut as well, and nobody says where. */
 #include "ir/rows.h"
 
-/* Whether the dim counts examples, alone or in a product. */
+/* Whether the dim counts examples, alone or in its arithmetic. */
 static bool mentions(const struct rows_dims *dims, struct dim d) {
     for (int i = 0; i < dims->n; i++)
-        for (int a = 0; a < MAX_DIM_SYMBOLS && d.sym[a]; a++)
-            for (int b = 0; b < MAX_DIM_SYMBOLS && dims->at[i].sym[b]; b++)
-                if (d.sym[a] == dims->at[i].sym[b])
-                    return true;
+        for (int b = 0; b < MAX_DIM_SYMBOLS && dims->at[i].sym[b]; b++)
+            if (dim_mentions(dims->symbols, d, dims->at[i].sym[b]))
+                return true;
     return false;
 }
 
@@ -101,26 +100,31 @@ static int rows_matmul(const struct node *n, const int *rows, const struct rows_
 }
 
 static int rows_sliced(const struct node *n, const int *rows, const struct rows_dims *dims) {
-    (void)dims;
     int axis = rows[0];
-    int64_t begin = n->attr[0].ints.v[axis]; /* left out, it is the least there is */
-    bool whole = (begin == 0 || begin == INT64_MIN) && n->attr[2].ints.v[axis] == 1 &&
+    for (int i = 0; i < 2; i++) /* x[:, :batch] */
+        if (n->attr[i].kind == ATTR_SHAPE)
+            for (int k = 0; k < n->attr[i].shape.rank; k++)
+                if (k != axis && mentions(dims, n->attr[i].shape.d[k]))
+                    return ROWS_MIXED;
+    struct dim from = n->attr[0].kind == ATTR_SHAPE ? n->attr[0].shape.d[axis]
+                                                    : dim_const(n->attr[0].ints.v[axis]);
+    bool front = dim_is_const(from) && (from.k == 0 || from.k == INT64_MIN);
+    bool whole = front && n->attr[2].ints.v[axis] == 1 &&
                  dim_same(n->shape.d[axis], n->in[0]->shape.d[axis]);
     return whole ? axis : ROWS_MIXED;
 }
 
 /* What lies before the axis must stay before it. */
 static int rows_reshaped(const struct node *n, const int *rows, const struct rows_dims *dims) {
-    (void)dims;
     const struct shape *from = &n->in[0]->shape, *to = &n->shape;
     struct dim before = dim_const(1), reached = dim_const(1);
     for (int i = 0; i < rows[0]; i++)
-        if (!dim_multiply(before, from->d[i], &before))
+        if (!dim_multiply(dims->symbols, before, from->d[i], &before))
             return ROWS_MIXED;
     for (int i = 0; i < to->rank; i++) {
         if (dim_same(reached, before) && dim_same(to->d[i], from->d[rows[0]]))
             return i;
-        if (!dim_multiply(reached, to->d[i], &reached))
+        if (!dim_multiply(dims->symbols, reached, to->d[i], &reached))
             return ROWS_MIXED;
     }
     return ROWS_MIXED;

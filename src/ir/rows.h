@@ -17,7 +17,7 @@ enum {
 
 /* The dimension that counts the examples: all dims that are the same number of them. */
 struct rows_dims {
-    const struct symbols *symbols;
+    struct symbols *symbols;
     const struct dim *at;
     int n;
 };

@@ -81,7 +81,7 @@ enum dim_match dim_broadcast(const struct symbols *s, struct dim a, struct dim b
     /* of two that may be equal, a number says more than a symbol, and a name more than `?` */
     bool take_b = dim_is_const(b) && !dim_is_const(a);
     if (!dim_is_const(a) && !dim_is_const(b))
-        take_b = !s->list.at[a.sym[0]].name && s->list.at[b.sym[0]].name;
+        take_b = !dim_is_named(s, a) && dim_is_named(s, b);
     if (take_b)
         *out = b;
     return dim_compare(s, a, b);

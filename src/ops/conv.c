@@ -91,7 +91,7 @@ static bool match_channels(struct shape_call *c, int64_t groups, struct dim imag
     if (!match_groups(c, groups, image, i_image, 3, "image") ||
         !match_groups(c, groups, filter->d[3], i_filter, 3, "filter"))
         return false;
-    if (!dim_multiply(filter->d[2], dim_const(groups), &all) ||
+    if (!dim_multiply(c->symbols, filter->d[2], dim_const(groups), &all) ||
         dim_compare(c->symbols, image, all) != DIM_DIFFER)
         return true;
     return refuse_channels(c, groups, image, filter, i_image, i_filter);
@@ -138,7 +138,7 @@ bool conv2d_shape(struct shape_call *c) {
     struct dim channels;
     if (!conv_window_rank(c, 1, a_filter) || !read_settings(c, c->attr, &s))
         return false;
-    if (!dim_multiply(f->d[2], dim_const(s.groups), &channels))
+    if (!dim_multiply(c->symbols, f->d[2], dim_const(s.groups), &channels))
         channels = dim_fresh(c->symbols);
     if (!conv_window_image(c, 0, channels) || !match_channels(c, s.groups, x->d[3], f, 0, 1))
         return false;

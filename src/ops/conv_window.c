@@ -111,26 +111,28 @@ static bool refuse_large(struct shape_call *c, int operand, int axis, struct dim
     return false;
 }
 
+/* (in + padding - span) // stride + 1, where a window with its gaps spans (k - 1)*dilation + 1. */
+static bool count_positions(struct symbols *s, struct dim in, const struct window_axis *w,
+                            struct dim *out) {
+    struct dim one = dim_const(1), span, room;
+    return dim_subtract(s, w->k, one, &span) &&
+           dim_multiply(s, span, dim_const(w->dilation), &span) && dim_add(s, span, one, &span) &&
+           dim_add(s, in, dim_const(w->before + w->after), &room) &&
+           dim_subtract(s, room, span, &room) &&
+           dim_floor_divide(s, room, dim_const(w->stride), out) && dim_add(s, *out, one, out);
+}
+
 bool conv_window_positions(struct shape_call *c, int operand, int axis, struct dim in,
                            const struct window_axis *w, struct dim *out) {
-    int64_t padding = w->before + w->after;
-    if (w->same && w->stride == 1) {
-        *out = in;
-    } else if (w->same && dim_is_const(in)) {
-        *out = dim_const(in.k / w->stride + (in.k % w->stride != 0));
-    } else if (w->same) {
-        if (!dim_divide(in, dim_const(w->stride), out))
-            *out = dim_fresh(c->symbols);
-    } else if (dim_is_const(in) && dim_is_const(w->k)) {
-        int64_t span = extent(w->k.k, w->dilation);
-        if (in.k + padding < span)
-            return refuse_large(c, operand, axis, in, w);
-        *out = dim_const((in.k + padding - span) / w->stride + 1);
-    } else if (w->stride == 1 && dim_is_const(w->k) && extent(w->k.k, w->dilation) == padding + 1) {
-        *out = in;
-    } else {
-        *out = dim_fresh(c->symbols);
-    }
+    bool known = dim_is_const(in) && dim_is_const(w->k);
+    if (!w->same && known && in.k + w->before + w->after < extent(w->k.k, w->dilation))
+        return refuse_large(c, operand, axis, in, w);
+    if (w->same ? dim_ceil_divide(c->symbols, in, dim_const(w->stride), out)
+                : count_positions(c->symbols, in, w, out))
+        return true;
+    if (known)
+        return refuse_large(c, operand, axis, in, w);
+    *out = dim_fresh(c->symbols);
     return true;
 }
 

@@ -21,7 +21,7 @@ static bool is_open(struct dim d) { return dim_is_const(d) && d.k == -1; }
 static const char *say_count(char *buf, int n_buf, struct shape_call *c, const struct shape *s) {
     struct dim count;
     char text[SHAPE_TEXT];
-    if (shape_count(s, &count))
+    if (shape_count(c->symbols, s, &count))
         snprintf(buf, (size_t)n_buf, "%s", dim_print(text, sizeof text, c->symbols, count));
     else
         snprintf(buf, (size_t)n_buf, "another number");
@@ -38,8 +38,8 @@ static void help_reshape(struct shape_call *c, struct dim count, const struct sh
         for (int k = 0; k < rest.rank; k++)
             if (is_open(rest.d[k]))
                 rest.d[k] = dim_const(1);
-        if (is_open(to->d[i]) || !shape_count(&rest, &others) ||
-            !dim_divide(count, others, &fitting) || (dim_is_const(others) && others.k == 0))
+        if (is_open(to->d[i]) || !shape_count(c->symbols, &rest, &others) ||
+            !dim_divide(c->symbols, count, others, &fitting) || (dim_is_const(others) && others.k == 0))
             continue;
         dim_print(text, sizeof text, c->symbols, fitting);
         dim_print(was, sizeof was, c->symbols, to->d[i]);
@@ -67,18 +67,19 @@ static bool refuse_reshape(struct shape_call *c, const struct shape *to, bool op
                      c->in[0].rank ? from : "a scalar", have, to->rank ? wanted : "a scalar", need);
     shape_mark(c, 0, -1);
     bool written = c->spelling == c->op->name; /* else the sizes are not the script's */
-    if (written && shape_count(&c->in[0], &count))
+    if (written && shape_count(c->symbols, &c->in[0], &count))
         help_reshape(c, count, to);
     return false;
 }
 
-/* The size that the open axis must have: count(in) / the others. A new `?` when only a run can
- * tell. */
+/* The size that the open axis must have: count(in) / the others. When only a run can tell whether
+ * that comes out whole, it is rounded down here and checked there. */
 static bool fill_open(struct shape_call *c, const struct shape *to, int open) {
     struct shape others = *to;
     struct dim have, known;
     others.d[open] = dim_const(1);
-    bool countable = shape_count(&c->in[0], &have) && shape_count(&others, &known);
+    bool countable = shape_count(c->symbols, &c->in[0], &have) &&
+                     shape_count(c->symbols, &others, &known);
     if (countable && dim_is_const(known) && known.k == 0) {
         shape_refuse(c, E_RESHAPE,
                      "%s: the size for -1 is anybody's guess: the others make 0 elements",
@@ -86,11 +87,12 @@ static bool fill_open(struct shape_call *c, const struct shape *to, int open) {
         shape_mark(c, 0, -1);
         return false;
     }
-    if (countable && dim_divide(have, known, &c->out.d[open]))
+    if (countable && dim_divide(c->symbols, have, known, &c->out.d[open]))
         return true;
     if (countable && dim_is_const(have) && dim_is_const(known))
         return refuse_reshape(c, to, true);
-    c->out.d[open] = dim_fresh(c->symbols);
+    if (!countable || !dim_floor_divide(c->symbols, have, known, &c->out.d[open]))
+        c->out.d[open] = dim_fresh(c->symbols);
     return true;
 }
 
@@ -112,7 +114,7 @@ bool reshape_shape(struct shape_call *c) {
     if (open >= 0)
         return fill_open(c, &to, open);
     struct dim have, want;
-    if (!shape_count(&c->in[0], &have) || !shape_count(&to, &want))
+    if (!shape_count(c->symbols, &c->in[0], &have) || !shape_count(c->symbols, &to, &want))
         return true;
     return dim_compare(c->symbols, have, want) != DIM_DIFFER || refuse_reshape(c, &to, false);
 }
@@ -196,21 +198,13 @@ void broadcast_to_gradient(struct gradient_call *c) {
 
 /* ---- concat */
 
-/* The sum of the parts' sizes: exact when all are numbers or all are the same, else a new `?`. */
+/* The sum of the parts' sizes; a new `?` when that is too much to say. */
 static struct dim total_size(struct shape_call *c, int axis) {
-    int64_t sum = 0;
-    bool known = true, same = true;
-    for (int i = 0; i < c->n_in; i++) {
-        struct dim d = c->in[i].d[axis];
-        known = known && dim_is_const(d) && !__builtin_add_overflow(sum, d.k, &sum);
-        same = same && dim_same(d, c->in[0].d[axis]);
-    }
-    struct dim total;
-    if (known)
-        return dim_const(sum);
-    if (same && dim_multiply(dim_const(c->n_in), c->in[0].d[axis], &total))
-        return total;
-    return dim_fresh(c->symbols);
+    struct dim total = dim_const(0);
+    for (int i = 0; i < c->n_in; i++)
+        if (!dim_add(c->symbols, total, c->in[i].d[axis], &total))
+            return dim_fresh(c->symbols);
+    return total;
 }
 
 bool concat_shape(struct shape_call *c) {
@@ -254,77 +248,33 @@ bool concat_shape(struct shape_call *c) {
     return true;
 }
 
-/* The part of dy that belongs to input i, as a slice: counted from the front while the sizes
- * there are numbers, else from the back. false when neither is known. */
-static bool part_bounds(const struct node *n, int axis, int part, int64_t *begin, int64_t *end) {
-    int64_t before = 0, after = 0;
-    bool front = true, back = true;
-    for (int i = 0; i < part; i++) {
-        front = front && dim_is_const(n->in[i]->shape.d[axis]);
-        before += n->in[i]->shape.d[axis].k;
-    }
-    for (int i = part + 1; i < n->n_in; i++) {
-        back = back && dim_is_const(n->in[i]->shape.d[axis]);
-        after += n->in[i]->shape.d[axis].k;
-    }
-    struct dim own = n->in[part]->shape.d[axis];
-    bool known = dim_is_const(own);
-    if (front)
-        *begin = before;
-    else if (back && known && own.k + after > 0)
-        *begin = -(own.k + after);
-    else
-        return false;
-    if (front && known)
-        *end = before + own.k;
-    else if (back)
-        *end = after ? -after : INT64_MAX;
-    else
-        return false;
-    return true;
-}
-
-static struct node *slice_axis(struct build *b, struct node *x, int axis, int64_t begin,
-                               int64_t end) {
-    struct attr attr[3] = {{.kind = ATTR_INTS}, {.kind = ATTR_INTS}, {.kind = ATTR_INTS}};
+/* The part of x along an axis, from `begin` to `begin + size`. */
+static struct node *part_of(struct build *b, struct node *x, int axis, struct dim begin,
+                            struct dim size) {
+    struct attr attr[3] = {{.kind = ATTR_SHAPE}, {.kind = ATTR_SHAPE}, {.kind = ATTR_INTS}};
+    struct dim end;
+    if (!dim_add(b->symbols, begin, size, &end))
+        return NULL;
     for (int i = 0; i < x->shape.rank; i++) {
-        attr[0].ints.v[i] = i == axis ? begin : INT64_MIN;
-        attr[1].ints.v[i] = i == axis ? end : INT64_MAX;
+        attr[0].shape.d[i] = i == axis ? begin : dim_const(0);
+        attr[1].shape.d[i] = i == axis ? end : dim_const(INT64_MAX);
         attr[2].ints.v[i] = 1;
     }
-    attr[0].ints.n = attr[1].ints.n = attr[2].ints.n = x->shape.rank;
+    attr[0].shape.rank = attr[1].shape.rank = attr[2].ints.n = x->shape.rank;
     return build_op(b, OP_slice, &x, 1, attr, NULL, NULL);
-}
-
-/* Parts of one symbolic size: dy as [.., n, size, ..], of which the part is one index. */
-static struct node *part_of_equals(struct gradient_call *c, int axis, int part) {
-    const struct node *n = c->node;
-    struct shape split = {.rank = n->shape.rank + 1};
-    if (n->shape.rank == MAX_RANK)
-        return NULL;
-    for (int i = 0; i < n->n_in; i++)
-        if (!dim_same(n->in[i]->shape.d[axis], n->in[0]->shape.d[axis]))
-            return NULL;
-    for (int i = 0; i < n->shape.rank; i++)
-        split.d[i + (i >= axis)] = n->in[0]->shape.d[i];
-    split.d[axis] = dim_const(n->n_in);
-    struct node *dy = build_reshape(c->b, c->dy, &split);
-    struct node *slice = dy ? slice_axis(c->b, dy, axis, part, part + 1) : NULL;
-    return slice ? build_reshape(c->b, slice, &n->in[part]->shape) : NULL;
 }
 
 void concat_gradient(struct gradient_call *c) {
     int axis = (int)c->node->attr[0].i;
+    struct dim begin = dim_const(0);
     for (int i = 0; i < c->node->n_in; i++) {
-        int64_t begin, end;
-        if (!c->need[i])
-            continue;
-        if (part_bounds(c->node, axis, i, &begin, &end)) {
-            struct node *part = slice_axis(c->b, c->dy, axis, begin, end);
+        struct dim size = c->node->in[i]->shape.d[axis];
+        if (c->need[i]) {
+            struct node *part = part_of(c->b, c->dy, axis, begin, size);
             c->dx[i] = part ? build_reshape(c->b, part, &c->node->in[i]->shape) : NULL;
-        } else {
-            c->dx[i] = part_of_equals(c, axis, i);
         }
+        if (!dim_add(c->b->symbols, begin, size, &begin))
+            return;
     }
 }
 
@@ -353,35 +303,107 @@ static int64_t settle_slice(int64_t size, int64_t step, int64_t *begin, int64_t 
     return (int64_t)(((uint64_t)span - 1) / stride + 1);
 }
 
-/* The size of a slice of an axis whose size is not known: all of it, one element, or a new `?`. */
-static struct dim open_slice(struct shape_call *c, struct dim size, int64_t begin, int64_t end,
-                             int64_t step) {
-    bool forwards = step == 1 && (begin == INT64_MIN || begin == 0) && end == INT64_MAX;
-    bool backwards = step == -1 && (begin == INT64_MAX || begin == -1) && end == INT64_MIN;
-    if (forwards || backwards)
-        return size;
-    bool one_from_front = step == 1 && begin >= 0 && begin < INT64_MAX && end == begin + 1;
-    bool one_from_back = step == 1 && begin < 0 && begin > INT64_MIN &&
-                         (begin == -1 ? end == INT64_MAX : end == begin + 1);
-    return one_from_front || one_from_back ? dim_const(1) : dim_fresh(c->symbols);
+/* Whether an axis of unknown size may be too short for a bound, which NumPy then moves to its end,
+ * so that the bounds alone do not say how many elements there are. */
+static bool may_be_cut(struct dim size, struct dim bound, bool low) {
+    bool unset = bound.k == INT64_MIN || bound.k == INT64_MAX;
+    return dim_is_const(bound) && !dim_is_const(size) && !unset && (bound.k < 0) == low;
+}
+
+/* Where a bound lies on the axis: counted from the back when it is negative. */
+static bool place_bound(struct symbols *s, struct dim size, struct dim *bound) {
+    if (dim_is_const(*bound) && bound->k == INT64_MAX)
+        *bound = size;
+    else if (dim_is_const(*bound) && bound->k == INT64_MIN)
+        *bound = dim_const(0);
+    else if (dim_is_const(*bound) && bound->k < 0 && !dim_add(s, size, *bound, bound))
+        return false;
+    if (dim_is_const(size) && dim_is_const(*bound))
+        bound->k = bound->k < 0 ? 0 : bound->k > size.k ? size.k : bound->k;
+    return true;
+}
+
+/* (end, begin] as [end + 1, begin + 1): what a negative step runs over. */
+static bool turn_bound(struct symbols *s, struct dim *bound) {
+    if (!dim_is_const(*bound))
+        return dim_add(s, *bound, dim_const(1), bound);
+    if (bound->k == -1)
+        bound->k = INT64_MAX; /* the end of the axis */
+    else if (bound->k != INT64_MIN && bound->k != INT64_MAX)
+        bound->k++;
+    return true;
+}
+
+/* The size of a slice of an axis whose size, or whose bounds, are named. A `?` when the size that
+ * an axis will have decides how much of the slice there is, as in x[:5]. */
+static struct dim open_slice(struct shape_call *c, struct dim size, struct dim begin,
+                             struct dim end, int64_t step) {
+    struct symbols *s = c->symbols;
+    struct dim low = step > 0 ? begin : end, high = step > 0 ? end : begin, n;
+    int64_t stride = step > 0 ? step : step == INT64_MIN ? INT64_MAX : -step;
+    bool cut = may_be_cut(size, low, true) || may_be_cut(size, high, false);
+    if ((step < 0 && (!turn_bound(s, &low) || !turn_bound(s, &high))) ||
+        !place_bound(s, size, &low) || !place_bound(s, size, &high) ||
+        !dim_subtract(s, high, low, &n) || !dim_ceil_divide(s, n, dim_const(stride), &n))
+        return dim_fresh(s);
+    if (dim_is_const(n) && n.k <= 0)
+        return dim_const(0);
+    return cut && !dim_is_one(n) ? dim_fresh(s) : n;
+}
+
+/* Bounds are whole numbers, or dims while there are names among them; as soon as there are none,
+ * they are numbers again. */
+static void settle_bounds(struct attr *bound) {
+    struct shape s = bound->shape;
+    if (bound->kind != ATTR_SHAPE || !shape_is_const(&s))
+        return;
+    *bound = (struct attr){.kind = ATTR_INTS};
+    bound->ints.n = s.rank;
+    for (int i = 0; i < s.rank; i++)
+        bound->ints.v[i] = s.d[i].k;
+}
+
+static struct dim bound_at(const struct attr *bound, int axis) {
+    return bound->kind == ATTR_SHAPE ? bound->shape.d[axis] : dim_const(bound->ints.v[axis]);
+}
+
+static void set_bound(struct attr *bound, int axis, struct dim to) {
+    if (bound->kind == ATTR_SHAPE)
+        bound->shape.d[axis] = to;
+    else
+        bound->ints.v[axis] = to.k;
 }
 
 /* Settles begin, end and step, which are attr[0..2], for a tensor of shape `of`; the slice's
  * shape in `out`. */
 static bool slice_of(struct shape_call *c, const struct shape *of, struct attr *attr,
                      struct shape *out) {
-    for (int i = 0; i < 3; i++)
-        if (attr[i].ints.n != of->rank)
+    settle_bounds(&attr[0]);
+    settle_bounds(&attr[1]);
+    for (int i = 0; i < 3; i++) {
+        int n = attr[i].kind == ATTR_SHAPE ? attr[i].shape.rank : attr[i].ints.n;
+        if (n != of->rank)
             return shape_refuse(c, E_SHAPE, "%s: %d axes are named, but there are %d", c->spelling,
-                                attr[i].ints.n, of->rank);
+                                n, of->rank);
+    }
     out->rank = of->rank;
     out->on_purpose = 0;
     for (int i = 0; i < of->rank; i++) {
-        int64_t *begin = &attr[0].ints.v[i], *end = &attr[1].ints.v[i], step = attr[2].ints.v[i];
+        struct dim begin = bound_at(&attr[0], i), end = bound_at(&attr[1], i);
+        int64_t step = attr[2].ints.v[i];
         if (step == 0)
             return shape_refuse(c, E_OUT_OF_RANGE, "%s: a step of 0 along axis %d", c->spelling, i);
-        out->d[i] = dim_is_const(of->d[i]) ? dim_const(settle_slice(of->d[i].k, step, begin, end))
-                                           : open_slice(c, of->d[i], *begin, *end, step);
+        if (!dim_is_const(of->d[i]) || !dim_is_const(begin) || !dim_is_const(end)) {
+            out->d[i] = open_slice(c, of->d[i], begin, end, step);
+            if (attr[0].kind == ATTR_SHAPE && dim_is_const(begin) && begin.k == INT64_MIN)
+                set_bound(&attr[0], i, dim_const(0));
+            if (attr[1].kind == ATTR_SHAPE && dim_is_const(end) && end.k == INT64_MAX)
+                set_bound(&attr[1], i, of->d[i]);
+            continue;
+        }
+        out->d[i] = dim_const(settle_slice(of->d[i].k, step, &begin.k, &end.k));
+        set_bound(&attr[0], i, begin);
+        set_bound(&attr[1], i, end);
     }
     return true;
 }

@@ -219,14 +219,58 @@ static bool bind_feeds(struct instance *in) {
     return ok;
 }
 
+/* ": time is 0 in `x`, n is 7 in `y`": what the names in a size stand for, and whose shape says so;
+ * "" when none is bound. */
+static const char *sizes_text(struct instance *in, struct dim dim, const char *before) {
+    const struct symbols *symbols = in->binder.symbols;
+    for (int i = 0; i < MAX_DIM_SYMBOLS && dim.sym[i]; i++) {
+        uint32_t k = dim.sym[i];
+        const struct symbol *s = symbols_at(symbols, k);
+        for (int t = 0; t < s->n_terms; t++) before = sizes_text(in, s->term[t], before);
+        if (s->kind == SYMBOL_QUOTIENT) before = sizes_text(in, s->divisor, before);
+        if (s->kind != SYMBOL_PLAIN || in->binder.known.size[k] < 0) continue;
+        const char *one = arena_printf(&in->scratch, "%s is %" PRId64, s->name ? s->name : "?",
+                                       in->binder.known.size[k]);
+        if (strstr(before, one)) continue;
+        const struct node *from = in->binder.from[k];
+        before = arena_printf(&in->scratch, "%s%s %s%s%s%s", before, *before ? "," : ":", one,
+                              from ? " in `" : "", from ? node_word(from) : "", from ? "`" : "");
+    }
+    return before;
+}
+
+/* A size that the names in it make `is`, but which `must` be another, or no size at all. */
+static bool refuse_size(struct instance *in, const struct node *n, struct dim dim, int axis,
+                        int64_t is, int64_t must) {
+    char text[SHAPE_TEXT];
+    dim_print(text, sizeof text, in->binder.symbols, dim);
+    const char *sizes = sizes_text(in, dim, "");
+    const char *word = n->op->id == OP_slice ? "the slice"
+                                             : arena_printf(&in->scratch, "`%s`", node_word(n));
+    struct diag *d =
+        is < 0 ? diag_error(in->diags, E_DIM_CONFLICT, instance_node_span(n),
+                            "axis %d of %s cannot have %s elements%s", axis, word, text, sizes)
+               : diag_error(in->diags, E_DIM_CONFLICT, instance_node_span(n),
+                            "axis %d of %s must have %s = %" PRId64 " elements, but has %" PRId64
+                            "%s",
+                            axis, word, text, is, must, sizes);
+    diag_trail(d, n->origin);
+    if (in->demanded_at) diag_note(d, demand_span(in), "demanded here");
+    return false;
+}
+
 static bool refuse_result(struct instance *in, const struct node *n, const struct node *copy,
                           int axis) {
     struct dim dim = n->shape.d[axis];
     const struct node *other = bind_source(&in->binder, dim);
     int64_t expected = -1;
-    dim_evaluate(dim, &in->binder.known, &expected, NULL);
+    bool known = dim_evaluate(dim, &in->binder.known, &expected, NULL);
     char text[SHAPE_TEXT];
     struct diag *d;
+    bool plain = dim.k == 1 && dim.sym[0] && !dim.sym[1] &&
+                 symbols_at(in->binder.symbols, dim.sym[0])->kind == SYMBOL_PLAIN;
+    if (known && other && (!plain || n->op->id == OP_slice))
+        return refuse_size(in, n, dim, axis, expected, copy->shape.d[axis].k);
     if (other && expected >= 0)
         d = diag_error(in->diags, E_DIM_CONFLICT, instance_node_span(n),
                        "two sizes for `%s`: `%s` makes it %" PRId64 ", but it is %" PRId64 " in %s",
@@ -281,14 +325,24 @@ static struct node *copy_fed(struct instance *in, const struct node *n, int f) {
     return copy;
 }
 
+/* Puts sizes in the place of names. */
+static enum outcome bind_setting(struct instance *in, const struct node *n, const struct shape *s,
+                                 struct shape *to, uint32_t *unbound) {
+    int bad;
+    if (bind_shape(&in->binder, s, to, unbound, &bad)) return COPIED;
+    if (*unbound) return WAITS;
+    refuse_size(in, n, s->d[bad], bad, to->d[bad].k, -1);
+    return FAILED;
+}
+
 enum outcome instance_append(struct instance *in, struct build *b, const struct node *n,
                              struct node **inputs, struct node **copy, uint32_t *unbound) {
     struct attr attr[MAX_SETTINGS];
     for (int k = 0; k < n->op->n_settings; k++) {
         attr[k] = n->attr[k];
-        if (attr[k].kind == ATTR_SHAPE &&
-            !bind_shape(&in->binder, &n->attr[k].shape, &attr[k].shape, unbound))
-            return WAITS;
+        if (attr[k].kind != ATTR_SHAPE) continue;
+        enum outcome bound = bind_setting(in, n, &n->attr[k].shape, &attr[k].shape, unbound);
+        if (bound != COPIED) return bound;
     }
     b->origin = n->origin;
     b->spelling = n->spelling;

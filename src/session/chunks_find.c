@@ -52,17 +52,16 @@ static bool is_fed(void *context, const struct node *n) {
 
 /* ---- which dimension */
 
-static bool is_anonymous(const struct symbols *s, struct dim d) {
-    return !dim_is_const(d) && !s->list.at[d.sym[0]].name;
+static bool may_count_rows(const struct symbols *s, struct dim d) {
+    const struct symbol *symbol = symbols_at(s, d.sym[0]);
+    return d.k == 1 && d.sym[0] && !d.sym[1] && symbol->kind == SYMBOL_PLAIN;
 }
-
-static bool may_count_rows(struct dim d) { return d.k == 1 && d.sym[0] && !d.sym[1]; }
 
 /* Every feed that has the dimension is cut along it. Anonymous sizes are the same examples when
  * they come first and are fed the same number: nothing else says so. */
 static bool choose_feeds(struct cut *c, struct dim rows) {
     const struct request *r = c->r;
-    const struct symbols *symbols = &c->s->symbols;
+    struct symbols *symbols = &c->s->symbols;
     struct dim *dims = arena_array(c->scratch, struct dim, r->n_fed + 1);
     int n = 0;
     dims[n++] = rows;
@@ -71,7 +70,8 @@ static bool choose_feeds(struct cut *c, struct dim rows) {
         c->split->fed_axis[i] = -1;
         for (int a = 0; a < s->rank; a++) {
             bool alike = dim_same(s->d[a], rows) ||
-                         (a == 0 && is_anonymous(symbols, rows) && may_count_rows(s->d[a]) &&
+                         (a == 0 && !dim_is_named(symbols, rows) &&
+                          may_count_rows(symbols, s->d[a]) &&
                           r->value[i]->dim[a] == c->split->n_rows);
             if (alike && c->split->fed_axis[i] >= 0)
                 return false;
@@ -331,13 +331,14 @@ static bool try_cut(struct cut *c, struct dim rows, const char **why) {
 }
 
 /* The dimension with the most examples that was not tried; false: none is left. */
-static bool next_dimension(const struct request *r, const struct dim *tried, int n_tried,
-                           struct dim *rows, int64_t *n_rows) {
+static bool next_dimension(const struct symbols *symbols, const struct request *r,
+                           const struct dim *tried, int n_tried, struct dim *rows,
+                           int64_t *n_rows) {
     *n_rows = ROWS_STEP;
     for (int i = 0; i < r->n_fed; i++)
         for (int a = 0; a < r->fed[i]->shape.rank; a++) {
             struct dim d = r->fed[i]->shape.d[a];
-            bool known = !may_count_rows(d);
+            bool known = !may_count_rows(symbols, d);
             for (int k = 0; k < n_tried; k++)
                 known = known || dim_same(d, tried[k]);
             if (!known && r->value[i]->dim[a] > *n_rows)
@@ -357,7 +358,7 @@ struct split *chunks_find(struct session *s, struct compiled *c, const struct re
     split->budget_bytes = chunks_budget_bytes(s, c->plan);
     split->whole_bytes = chunks_plan_bytes(c->plan);
     for (int n = 0; n < MAX_TRIES && !found; n++) {
-        if (!next_dimension(r, tried, n, &rows, &split->n_rows))
+        if (!next_dimension(&s->symbols, r, tried, n, &rows, &split->n_rows))
             break;
         tried[n] = rows;
         struct cut cut = {.s = s, .r = r, .scratch = &scratch, .keep = &c->arena, .split = split};

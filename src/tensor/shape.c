@@ -1,148 +1,11 @@
-/* The algebra of dimensions: products k * s1 * s2 * .. with the symbols kept sorted, so that equal
- * products have equal representations. A zero factor leaves plain 0. Sizes that overflow are
- * refused by dim_multiply, and become INT64_MAX where a number must be given: no allocation accepts
- * that. */
-#include "tensor/shape.h"
+/* Shapes, and how sizes look. A count that overflows becomes INT64_MAX where a number must be given:
+ * no allocation accepts that. */
+#include "tensor/polynomial.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-struct dim dim_const(int64_t size) {
-    return (struct dim){.k = size};
-}
-
-static uint32_t symbol_add(struct symbols *s, struct symbol symbol) {
-    if (s->list.n == 0)
-        array_push(s->arena, &s->list, (struct symbol){0});
-    array_push(s->arena, &s->list, symbol);
-    return (uint32_t)s->list.n - 1;
-}
-
-struct dim dim_named(struct symbols *s, const char *name, struct span at) {
-    for (int i = 1; i < s->list.n; i++)
-        if (s->list.at[i].name == name)
-            return (struct dim){1, {(uint32_t)i}};
-    return (struct dim){1, {symbol_add(s, (struct symbol){name, at})}};
-}
-
-struct dim dim_fresh(struct symbols *s) {
-    return (struct dim){1, {symbol_add(s, (struct symbol){0})}};
-}
-
-bool dim_same(struct dim a, struct dim b) {
-    bool same = a.k == b.k;
-    for (int i = 0; i < MAX_DIM_SYMBOLS; i++)
-        same = same && a.sym[i] == b.sym[i];
-    return same;
-}
-
-static int n_symbols(struct dim d) {
-    int n = 0;
-    while (n < MAX_DIM_SYMBOLS && d.sym[n])
-        n++;
-    return n;
-}
-
-/* Takes the symbols that both have (each as often as both have it) out of both. */
-static void cancel_symbols(struct dim *a, struct dim *b) {
-    struct dim rest_a = {.k = a->k}, rest_b = {.k = b->k};
-    int na = n_symbols(*a), nb = n_symbols(*b), i = 0, j = 0, ra = 0, rb = 0;
-    while (i < na || j < nb) {
-        if (j == nb || (i < na && a->sym[i] < b->sym[j]))
-            rest_a.sym[ra++] = a->sym[i++];
-        else if (i == na || b->sym[j] < a->sym[i])
-            rest_b.sym[rb++] = b->sym[j++];
-        else
-            i++, j++;
-    }
-    *a = rest_a;
-    *b = rest_b;
-}
-
-static bool has_anonymous(const struct symbols *s, struct dim d) {
-    for (int i = 0; i < n_symbols(d); i++)
-        if (!s || (int64_t)d.sym[i] >= s->list.n || !s->list.at[d.sym[i]].name)
-            return true;
-    return false;
-}
-
-enum dim_match dim_compare(const struct symbols *s, struct dim a, struct dim b) {
-    if (dim_same(a, b))
-        return DIM_SAME;
-    cancel_symbols(&a, &b);
-    int na = n_symbols(a), nb = n_symbols(b);
-    if (na == 0 && nb == 0)
-        return DIM_DIFFER;
-    if (has_anonymous(s, a) || has_anonymous(s, b)) {
-        /* 2*? is never 7, whatever ? is. */
-        if ((nb == 0 && a.k && b.k % a.k) || (na == 0 && b.k && a.k % b.k))
-            return DIM_DIFFER;
-        return DIM_MAYBE;
-    }
-    if (na == 1 && nb == 1 && a.k == b.k)
-        return DIM_DIFFER;
-    if ((nb == 0 && a.k && b.k % a.k) || (na == 0 && b.k && a.k % b.k))
-        return DIM_DIFFER;
-    return DIM_MAYBE;
-}
-
-bool dim_multiply(struct dim a, struct dim b, struct dim *out) {
-    struct dim product = {0};
-    int na = n_symbols(a), nb = n_symbols(b);
-    if (__builtin_mul_overflow(a.k, b.k, &product.k))
-        return false;
-    if (product.k != 0) {
-        if (na + nb > MAX_DIM_SYMBOLS)
-            return false;
-        for (int i = 0, j = 0; i + j < na + nb;) {
-            bool from_a = j == nb || (i < na && a.sym[i] <= b.sym[j]);
-            product.sym[i + j] = from_a ? a.sym[i] : b.sym[j];
-            if (from_a)
-                i++;
-            else
-                j++;
-        }
-    }
-    *out = product;
-    return true;
-}
-
-bool dim_divide(struct dim a, struct dim b, struct dim *out) {
-    if (b.k == 0 || (b.k == -1 && a.k == INT64_MIN) || a.k % b.k != 0)
-        return false;
-    int64_t k = a.k / b.k;
-    if (k == 0) {
-        *out = dim_const(0);
-        return true;
-    }
-    cancel_symbols(&a, &b);
-    if (n_symbols(b))
-        return false;
-    a.k = k;
-    *out = a;
-    return true;
-}
-
-static int64_t multiply_sizes(int64_t a, int64_t b) {
-    int64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
-}
-
-bool dim_evaluate(struct dim d, const struct bindings *b, int64_t *size, uint32_t *unbound) {
-    int64_t product = d.k;
-    for (int i = 0; i < n_symbols(d); i++) {
-        int64_t bound = b && d.sym[i] < b->n ? b->size[d.sym[i]] : -1;
-        if (bound < 0) {
-            if (unbound)
-                *unbound = d.sym[i];
-            return false;
-        }
-        product = multiply_sizes(product, bound);
-    }
-    *size = product;
-    return true;
-}
+#include <string.h>
 
 bool shape_is_const(const struct shape *s) {
     for (int i = 0; i < s->rank; i++)
@@ -171,13 +34,18 @@ struct shape shape_const(int rank, const int64_t *sizes) {
     return s;
 }
 
-bool shape_count(const struct shape *s, struct dim *count) {
+bool shape_count(struct symbols *symbols, const struct shape *s, struct dim *count) {
     struct dim product = dim_const(1);
     for (int i = 0; i < s->rank; i++)
-        if (!dim_multiply(product, s->d[i], &product))
+        if (!dim_multiply(symbols, product, s->d[i], &product))
             return false;
     *count = product;
     return true;
+}
+
+static int64_t multiply_sizes(int64_t a, int64_t b) {
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
 int64_t shape_n_elements(const struct shape *s) {
@@ -207,14 +75,106 @@ static void text_put(struct text *t, const char *format, ...) {
     t->n += wanted < 0 ? 0 : wanted < room ? wanted : room - 1;
 }
 
-static void put_dim(struct text *t, const struct symbols *s, struct dim d) {
-    int n = n_symbols(d);
-    if (n == 0 || d.k != 1)
-        text_put(t, "%" PRId64 "%s", d.k, n ? "*" : "");
+static void put_terms(struct text *t, const struct symbols *s, const struct dim *term, int n);
+
+/* (height + 1)//2, its dividend given. */
+static void put_quotient(struct text *t, const struct symbols *s, const struct symbol *q,
+                         const struct dim *term, int n) {
+    const struct symbol *by = symbols_at(s, q->divisor.sym[0]);
+    bool product = q->divisor.sym[0] &&
+                   (q->divisor.k != 1 || q->divisor.sym[1] || (by && by->kind != SYMBOL_PLAIN));
+    text_put(t, n > 1 ? "(" : "");
+    put_terms(t, s, term, n);
+    text_put(t, n > 1 ? ")//" : "//");
+    text_put(t, product ? "(" : "");
+    put_terms(t, s, &q->divisor, 1);
+    text_put(t, product ? ")" : "");
+}
+
+/* A product, without its sign. -(n//2) is not -n//2. */
+static void put_product(struct text *t, const struct symbols *s, struct dim d, bool first) {
+    int n = product_n_symbols(d);
+    /* the magnitude of the least number has no sign bit to spare */
+    uint64_t k = d.k < 0 ? 0 - (uint64_t)d.k : (uint64_t)d.k;
+    bool alone = k == 1 && n == 1 && !(first && d.k < 0);
+    if (n == 0 || k != 1)
+        text_put(t, "%" PRIu64 "%s", k, n ? "*" : "");
     for (int i = 0; i < n; i++) {
-        const char *name = s && (int64_t)d.sym[i] < s->list.n ? s->list.at[d.sym[i]].name : NULL;
-        text_put(t, "%s%s", i ? "*" : "", name ? name : "?");
+        const struct symbol *symbol = symbols_at(s, d.sym[i]);
+        bool plain = !symbol || symbol->kind == SYMBOL_PLAIN;
+        bool sum = symbol && symbol->kind == SYMBOL_SUM;
+        text_put(t, "%s%s", i ? "*" : "", plain || alone ? "" : "(");
+        if (plain)
+            text_put(t, "%s", symbol && symbol->name ? symbol->name : "?");
+        else if (sum)
+            put_terms(t, s, symbol->term, symbol->n_terms);
+        else
+            put_quotient(t, s, symbol, symbol->term, symbol->n_terms);
+        text_put(t, plain || alone ? "" : ")");
     }
+}
+
+/* n + (n + 1)//2 is how 3*n//2 + 1 is kept. Takes the terms that the quotient's dividend has too
+ * back into it; false when there is no such quotient. */
+static bool join_quotient(const struct symbols *s, const struct dim *term, int n,
+                          struct polynomial *rest, const struct symbol **quotient,
+                          struct polynomial *dividend) {
+    *quotient = NULL;
+    for (int i = 0; i < n && !*quotient; i++) {
+        const struct symbol *q = symbols_at(s, term[i].sym[0]);
+        if (q && q->kind == SYMBOL_QUOTIENT && term[i].k == 1 && !term[i].sym[1] &&
+            dim_is_const(q->divisor))
+            *quotient = q;
+    }
+    if (!*quotient)
+        return false;
+    *dividend = (struct polynomial){.n = (*quotient)->n_terms};
+    memcpy(dividend->term, (*quotient)->term, (size_t)dividend->n * sizeof *dividend->term);
+    *rest = (struct polynomial){0};
+    for (int i = 0; i < n; i++) {
+        struct polynomial one = {.n = 1, .term = {term[i]}};
+        bool shared = false;
+        for (int k = 0; k < (*quotient)->n_terms; k++)
+            shared |= !memcmp((*quotient)->term[k].sym, term[i].sym, sizeof term[i].sym);
+        if (shared && !polynomial_add(dividend, &one, (*quotient)->divisor))
+            return false;
+        if (!shared && symbols_at(s, term[i].sym[0]) != *quotient)
+            rest->term[rest->n++] = term[i];
+    }
+    return true;
+}
+
+/* Sums begin with a term that is added, if there is one: "1 - n". */
+static void put_terms(struct text *t, const struct symbols *s, const struct dim *term, int n) {
+    struct polynomial rest, dividend;
+    const struct symbol *quotient;
+    if (n > 1 && join_quotient(s, term, n, &rest, &quotient, &dividend)) {
+        put_quotient(t, s, quotient, dividend.term, dividend.n);
+        term = rest.term, n = rest.n;
+    } else {
+        quotient = NULL;
+    }
+    int first = 0;
+    while (!quotient && first < n && term[first].k < 0)
+        first++;
+    if (!quotient) {
+        first = first == n ? 0 : first;
+        text_put(t, term[first].k < 0 ? "-" : "");
+        put_product(t, s, term[first], true);
+    }
+    for (int i = 0; i < n; i++) {
+        if (!quotient && i == first)
+            continue;
+        text_put(t, term[i].k < 0 ? " - " : " + ");
+        put_product(t, s, term[i], false);
+    }
+}
+
+/* A number before a sum is multiplied through: "2*n - 2", but "batch*(n - 1)". */
+static void put_dim(struct text *t, const struct symbols *s, struct dim d) {
+    struct polynomial p;
+    bool sum = product_n_symbols(d) == 1 && polynomial_of(s, d, &p);
+    put_terms(t, s, sum ? p.term : &d, sum ? p.n : 1);
 }
 
 char *dim_print(char *buf, int n_buf, const struct symbols *s, struct dim d) {

@@ -39,7 +39,6 @@ expect 1 "$nnrun" half.nn && out '' && err_has 'half.nn:2:7: error:'
 input=half.nn
 expect 1 "$nnrun" && err_has '<stdin>:2:7: error:'
 input=/dev/null
-expect 3 "$nnrun" -e 'placeholder x: float[n, m]; print(x.shape[0] - x.shape[1])' && err_has 'not supported yet'
 
 # 10 MB, one statement a line, and one that is nothing but brackets
 yes 'x = 1 + 2 # a line of a long script' | head -300000 > long.nn
