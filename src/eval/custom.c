@@ -235,11 +235,11 @@ bool custom_end(struct interp *in, const struct function *f, struct custom_call 
                        stmt->kids[0]->kids[c->param[i]]->text, &inputs[1 + c->n + i]))
             return false;
     }
-    struct attr n = {.kind = ATTR_INT, .i = c->n};
+    struct attr attr[2] = {{.kind = ATTR_INT, .i = c->n}, {.kind = ATTR_BOOL, .i = f->exact}};
     in->build.origin = interp_origin(in, at);
     in->build.spelling = stmt->text;
     struct node *node =
-        build_op(&in->build, OP_custom_gradient, inputs, 1 + 2 * c->n, &n, NULL, NULL);
+        build_op(&in->build, OP_custom_gradient, inputs, 1 + 2 * c->n, attr, NULL, NULL);
     in->build.spelling = NULL;
     if (!node)
         return interp_fail(in, NULL);

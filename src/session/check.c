@@ -165,6 +165,8 @@ bool check_script(struct session *s, const struct unit_source *unit) {
     }
     if (!interp_ended_early(dry->interp))
         lint(s, dry, unit, s->diags.n_errors > n_errors);
+    if (s->options.only_check && s->diags.n_errors == n_errors)
+        check_gradients(s, dry, unit);
     s->was_interrupted = *s->options.interrupted;
     s->refused_warnings = s->options.strict && s->diags.n_warnings > n_warnings;
     bool ok = s->diags.n_errors == n_errors && !s->refused_warnings && !s->was_interrupted;

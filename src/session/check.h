@@ -10,4 +10,8 @@
 /* Checks a parsed script. s has run nothing yet but its library. false: errors were reported. */
 bool check_script(struct session *s, const struct unit_source *unit);
 
+/* gradients.c: holds the gradients that the script gave its functions against finite differences;
+ * `dry` has walked it. Reported to s. */
+void check_gradients(struct session *s, struct session *dry, const struct unit_source *unit);
+
 #endif
