@@ -15,42 +15,64 @@
 #include "session/demand.h"
 #include "session/stages.h"
 
-static bool instantiate(struct session *s, const struct request *r, struct arena *arena,
-                        struct program *p) {
-    struct demand d = demand_of(r, arena);
-    return opt_instantiate(p, arena, &d, &s->build, interp_training_node(s->interp),
-                           &s->checked->diags, r->origin);
+/* The demanded part of the graph with concrete shapes. NULL: reported. */
+static struct compiled *instantiate(struct session *s, const struct request *r) {
+    struct compiled *c = compiled_new();
+    struct demand d = demand_of(r, &c->arena);
+    if (opt_instantiate(&c->program, &c->arena, &d, &s->build, interp_training_node(s->interp),
+                        &s->checked->diags, r->origin))
+        return c;
+    compiled_free(c);
+    return NULL;
 }
 
-/* First values: their expressions are instantiated, after those of the variables in them. A
- * variable whose value is under way counts as having one; who is made from itself is found by the
- * run. */
+static struct tensor *phantom_of(enum dtype t, const struct shape *s) {
+    int64_t dim[MAX_RANK];
+    for (int i = 0; i < s->rank; i++)
+        dim[i] = s->d[i].k;
+    return tensor_new_phantom(t, s->rank, dim);
+}
+
+struct waiting {
+    struct arena arena;
+    ARRAY(struct variable *) list;
+};
+
+static void add_needed(struct session *s, const struct request *r, struct waiting *w) {
+    struct variable_list needed = initial_find(s, r, &w->arena);
+    for (int i = 0; i < needed.n; i++)
+        if (!needed.at[i]->initialised)
+            array_push(&w->arena, &w->list, needed.at[i]);
+}
+
+/* First values: their expressions are instantiated, and those of the variables in them, in any
+ * order, because a variable's shape is known. One that is made from itself is found by the run. */
 static bool check_initial(struct session *s, const struct request *r) {
-    struct arena scratch = {0};
-    struct variable_list needed = initial_find(s, r, &scratch);
+    struct waiting w = {0};
     bool ok = true;
-    for (int i = 0; i < needed.n && ok; i++) {
-        struct variable *v = needed.at[i];
+    add_needed(s, r, &w);
+    while (w.list.n && ok) {
+        struct variable *v = w.list.at[--w.list.n];
         if (v->initialised)
             continue;
-        struct program p;
         struct request first = initial_request(s, v, NULL);
         v->initialised = true;
-        int64_t dim[MAX_RANK];
-        for (int k = 0; k < v->shape.rank; k++)
-            dim[k] = v->shape.d[k].k;
-        v->value = v->value ? v->value : tensor_new_phantom(v->dtype, v->shape.rank, dim);
-        ok = check_initial(s, &first) && instantiate(s, &first, &scratch, &p);
+        v->value = v->value ? v->value : phantom_of(v->dtype, &v->shape);
+        add_needed(s, &first, &w);
+        struct compiled *c = instantiate(s, &first);
+        ok = c != NULL;
+        if (c)
+            compiled_free(c);
     }
-    arena_free(&scratch);
+    arena_free(&w.arena);
     return ok;
 }
 
 /* Numbers alone, and what is done to each of them by itself. */
-static bool is_host_arithmetic(const struct program *p, struct arena *scratch) {
+static bool is_host_arithmetic(struct compiled *c) {
     enum { MOST_NODES = 16 };
-    struct graph *g = (struct graph *)&p->graph;
-    struct node_list order = graph_order(g, scratch, p->roots, p->n_roots, NULL, NULL);
+    struct program *p = &c->program;
+    struct node_list order = graph_order(&p->graph, &c->arena, p->roots, p->n_roots, NULL, NULL);
     bool all = order.n <= MOST_NODES;
     for (int i = 0; i < order.n && all; i++) {
         const struct node *n = order.at[i];
@@ -60,37 +82,34 @@ static bool is_host_arithmetic(const struct program *p, struct arena *scratch) {
     return all;
 }
 
-static struct tensor *phantom_of(const struct node *n) {
-    int64_t dim[MAX_RANK];
-    for (int i = 0; i < n->shape.rank; i++)
-        dim[i] = n->shape.d[i].k;
-    return tensor_new_phantom(n->dtype, n->shape.rank, dim);
-}
-
-static bool report_memory(struct session *s, const struct request *r) {
-    diag_error(&s->checked->diags, E_MEMORY, r->origin ? r->origin->span : (struct span){0},
-               "there is not enough memory for the value of `%s`", r->words);
-    return false;
+static bool give_phantoms(struct session *s, struct request *r, const struct compiled *c) {
+    for (int i = 0; i < r->n_fetch; i++) {
+        r->result[i] = phantom_of(c->program.roots[i]->dtype, &c->program.roots[i]->shape);
+        if (r->result[i])
+            continue;
+        while (i > 0)
+            tensor_unref(r->result[--i]);
+        diag_error(&s->checked->diags, E_MEMORY, r->origin ? r->origin->span : (struct span){0},
+                   "there is not enough memory for the value of `%s`", r->words);
+        return false;
+    }
+    return true;
 }
 
 /* struct host's `run` of a dry session. */
 static bool check_run(void *context, struct request *r) {
     struct session *s = context;
-    struct arena scratch = {0};
-    struct program p;
-    bool ok = check_initial(s, r) && instantiate(s, r, &scratch, &p);
-    if (ok && r->kind == REQUEST_EVAL && !r->n_effects && is_host_arithmetic(&p, &scratch)) {
-        arena_free(&scratch);
+    struct compiled *c = check_initial(s, r) ? instantiate(s, r) : NULL;
+    bool arithmetic = c && r->kind == REQUEST_EVAL && !r->n_effects && is_host_arithmetic(c);
+    bool ok = c && (arithmetic || give_phantoms(s, r, c));
+    if (c)
+        compiled_free(c);
+    if (arithmetic) {
         s->sources = s->checked->sources; /* as they are now: its own list is empty */
         return demand_run(s, r);
     }
     s->n_dry_demands++;
     s->trains = s->trains || r->kind == REQUEST_TRAIN;
-    for (int i = 0; ok && i < r->n_fetch; i++) {
-        r->result[i] = phantom_of(p.roots[i]);
-        ok = r->result[i] || report_memory(s, r);
-    }
-    arena_free(&scratch);
     return ok;
 }
 
