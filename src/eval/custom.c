@@ -22,6 +22,8 @@ static bool read_options(struct interp *in, struct scope *s, const struct ast *s
         }
         if (!eval_expr(in, s, k->kids[0], &v))
             return false;
+        if (is_missing(v))
+            return fail_silently(in);
         if (v.kind != VALUE_BOOL)
             return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`exact` must be true or false");
         *exact = v.b;

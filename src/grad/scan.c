@@ -326,6 +326,7 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
     struct node *reversed =
         build_scan(b, v.r, in, scan_length(scan), !scan->attr[SCAN_REVERSE].i, 0);
     b->spelling = NULL;
+    v.r = reversed->loop; /* an equal one, when the graph had that */
     give(&v, reversed, dx);
     arena_free(&v.a);
 }
