@@ -70,6 +70,10 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
     if (interp_stack_is_deep(in))
         return fail_at(in, E_TOO_MANY_CALLS, a->call,
                        "calls are nested too deeply: does `%s` ever stop calling itself?", a->word);
+    if (in->dry.uncertain > MAX_UNCERTAIN) { /* whether it stops calling itself only a run knows */
+        *out = V_UNKNOWN;
+        return true;
+    }
     const struct origin *caller = in->caller;
     bool library = in->in_library;
     int n_roots = in->roots.n;

@@ -71,7 +71,8 @@ struct module {
     ARRAY(const char *) noted; /* replacements that were remarked on */
 };
 
-/* Of a dry run. */
+/* Of a dry run. Calls under more unknown conditions than this are not looked into. */
+enum { MAX_UNCERTAIN = 8 };
 struct dry {
     uint64_t n_failures;   /* errors reported, repeated ones too */
     uint64_t n_statements; /* walked: what the walk may cost is bounded */

@@ -109,6 +109,18 @@ while (counter + 0).eval() < 3 { counter <- counter + 1 }
 print(counter)
 E1
 
+# a recursion that numbers end
+passes <<'E1'
+fn halve(low, high, n) {
+  middle = (low + high) / 2
+  if test() > 2 or n > 5 or error.eval(x=zeros([1, 784]), y_=zeros([1, 10])) > 9 { return middle }
+  if test() > middle { halve(middle, high, n + 1) } else { halve(low, middle, n + 1) }
+}
+print(halve(0, 1, 0) >= 0)
+fn down(v) { if v < test() - 3 { v } else { down(v - 1) } }
+print(down(test()) < 0)
+E1
+
 # loops of a million rounds cost nothing, and neither does recursion
 passes <<'E1'
 total = 0
