@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/interp.h"
+#include "eval/suggest.h"
 
 static bool refuse_named_axis(struct interp *in, struct dim d, const struct node *x, int found,
                               struct span at) {
@@ -285,10 +285,13 @@ bool op_append(struct interp *in, const struct op *op, const char *spelling, str
                struct value *out) {
     in->build.origin = interp_origin(in, whole);
     in->build.spelling = spelling;
+    int n_reports = in->o.diags->list.n;
     struct node *n = op->trait == OP_RANDOM
                          ? build_random(in, op, inputs, n_in, attr, at)
                          : build_op(&in->build, op->id, inputs, n_in, attr, at, NULL);
     in->build.spelling = NULL;
+    if (!n && in->o.diags->list.n > n_reports)
+        suggest(in, in->o.diags->list.at[n_reports], op, inputs, n_in, attr, at);
     if (!n)
         return interp_fail(in, NULL);
     *out = V_TENSOR(n);
