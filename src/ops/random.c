@@ -5,10 +5,13 @@
  * Methods: uniform, 24 or 53 bits scaled; normal, Box & Muller 1958 over neighbouring pairs;
  * truncated normal, the inverse of its distribution function (a rational fit to 1e-8 of sqrt(2)
  * erfinv), which gives the same distribution as drawing again until a draw is within two
- * standard deviations, from one word; dropout, a mask from one word an element.
+ * standard deviations, from one word; whole numbers, the high half of a product, drawn again in
+ * the rare case that would make some more probable (Lemire 2019: "Fast Random Integer Generation in
+ * an Interval"), from word i of the stream's next row of blocks; dropout, a mask from one word an element.
  *
  * The float draws are the same bits for every instruction set: only +, -, *, / and sqrt are
  * used, never contracted. The double normals go through the C library's log, sin and cos. */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,6 +54,30 @@ static bool normal_shape(struct shape_call *c) {
 
 bool random_normal_shape(struct shape_call *c) { return normal_shape(c); }
 bool truncated_normal_shape(struct shape_call *c) { return normal_shape(c); }
+
+static bool fits(enum dtype t, int64_t low, int64_t high) {
+    return t == DTYPE_I64 || (low >= INT32_MIN && high <= (int64_t)INT32_MAX + 1);
+}
+
+bool random_int_shape(struct shape_call *c) {
+    int64_t low = c->attr[1].i, high = c->attr[2].i;
+    c->out = c->attr[0].shape;
+    c->out_dtype = c->attr[3].dtype;
+    if (c->out_dtype != DTYPE_I32 && c->out_dtype != DTYPE_I64)
+        return shape_refuse(c, E_DTYPE, "%s: draws are int or int64, not %s", c->spelling,
+                            dtype_name(c->out_dtype));
+    if (low >= high)
+        return shape_refuse(c, E_OUT_OF_RANGE,
+                            "%s: there is no whole number from low=%" PRId64
+                            " to before high=%" PRId64,
+                            c->spelling, low, high);
+    if (fits(c->out_dtype, low, high))
+        return true;
+    shape_refuse(c, E_OUT_OF_RANGE, "%s: not all from %" PRId64 " to before %" PRId64 " are int",
+                 c->spelling, low, high);
+    shape_help(c, "dtype=int64 has room for them");
+    return false;
+}
 
 bool dropout_shape(struct shape_call *c) {
     c->out = c->in[0];
@@ -270,6 +297,55 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
 const struct kernel KERNEL(random_uniform_kernel) = {prepare, uniform_run};
 const struct kernel KERNEL(random_normal_kernel) = {prepare, normal_run};
 const struct kernel KERNEL(truncated_normal_kernel) = {prepare, truncated_run};
+
+/* Of the `range` results, each has floor(2^32 / range) words whose product's low half is at least
+ * 2^32 mod range; words below are drawn again. range up to 2^32. */
+static int32_t int_below(struct rng_key key, int64_t i, uint64_t range, uint32_t few) {
+    for (uint64_t row = 0;; row++) {
+        uint64_t product = (uint64_t)rng_philox(key, (uint64_t)i / 4, row).v[i % 4] * range;
+        if ((uint32_t)product >= few)
+            return (int32_t)(uint32_t)(product >> 32);
+    }
+}
+
+__extension__ typedef unsigned __int128 wide_word;
+
+/* The same from 64-bit words, two to a block. */
+static uint64_t int64_below(struct rng_key key, int64_t i, uint64_t range, uint64_t few) {
+    for (uint64_t row = 0;; row++) {
+        struct rng_block b = rng_philox(key, (uint64_t)i / 2, row);
+        int at = i % 2 * 2;
+        wide_word product = (wide_word)((uint64_t)b.v[at] << 32 | b.v[at + 1]) * range;
+        if ((uint64_t)product >= few)
+            return (uint64_t)(product >> 64);
+    }
+}
+
+static void int_run(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                    void *scratch) {
+    (void)phase, (void)scratch;
+    struct rng_key key = key_of(c);
+    uint64_t low = (uint64_t)c->attr[1].i, range = (uint64_t)c->attr[2].i - low;
+    uint64_t few = ((uint64_t)0 - range) % range;
+    uint32_t few_32 = (uint32_t)(((uint64_t)1 << 32) % range);
+    int32_t *out = c->out[0].data;
+    int64_t *wide = c->out[0].data;
+    int64_t last = min_i64(end * UNIT_ELEMENTS, arg_count(&c->out[0]));
+    for (int64_t i = begin * UNIT_ELEMENTS; i < last; i++)
+        if (c->out[0].dtype == DTYPE_I32)
+            out[i] = (int32_t)((uint32_t)low +
+                               (uint32_t)int_below(key, c->draw.first + i, range, few_32));
+        else
+            wide[i] = (int64_t)(low + int64_below(key, c->draw.first + i, range, few));
+}
+
+static void prepare_int(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    (void)a;
+    int64_t n = arg_count(&c->out[0]);
+    work_set(w, "philox", ceil_div(n, UNIT_ELEMENTS), 48.0 * (double)n);
+}
+
+const struct kernel KERNEL(random_int_kernel) = {prepare_int, int_run};
 
 static void dropout_f32(const uint32_t *bits, int64_t n, const float *x, float keep, float *y) {
     for (int64_t i = 0; i < n; i++) {

@@ -86,6 +86,7 @@ static const struct domain_words {
     {OP_one_hot, "index", NULL, NULL},
     {OP_gather, "index", NULL, FROM_FRONT},
     {OP_scatter_add, "index", NULL, FROM_FRONT},
+    {OP_take_along_axis, "index", NULL, FROM_FRONT},
     {OP_dropout, "keep_prob", "(0, 1]", NULL},
 };
 

@@ -80,13 +80,31 @@ near("all", cast(all(v > -1.5, axis=1), v.dtype), y_all_1)
 END
 }
 
+order() {
+    cat "$data/order.txt"
+    cat <<'END'
+variable v = reshape(tensor(x), [3, 4, 5])
+upstream = reshape(tensor(dy), [3, 4, 5])
+fn as_indices(what, ours, theirs) = near(what, cast(ours, v.dtype), theirs)
+hold("cumsum", cumsum(_, axis=1), v, upstream, y_cumsum_1, d_cumsum_1)
+hold("cumsum from the end", cumsum(_, reverse=true), v, upstream, y_cumsum_reverse, d_cumsum_reverse)
+hold("cumsum without itself", cumsum(_, axis=0, exclusive=true), v, upstream, y_cumsum_exclusive, d_cumsum_exclusive)
+hold("sort", sort, v, upstream, y_sort, d_sort)
+hold("falling sort", sort(_, axis=0, descending=true), v, upstream, y_sort_0, d_sort_0)
+as_indices("argsort", argsort(v), i_sort)
+as_indices("falling argsort", argsort(v, axis=-3, descending=true), i_sort_0)
+hold("top_k", (fn (t) -> top_k(t, 2).values), v, reshape(tensor(g), [3, 4, 2]), y_top_k, d_top_k)
+as_indices("the indices of top_k", top_k(v, 2).indices, i_top_k)
+END
+}
+
 check() {
     { cat "$work/begin"; "$1"; echo 'print("ok")'; } > "$work/script.nn"
     "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
     grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
 }
 
-for family in elementwise reductions; do
+for family in elementwise reductions order; do
     begin float64 1e-13 > "$work/begin"; check $family float64
     begin float 3e-6 > "$work/begin"; check $family float
 done

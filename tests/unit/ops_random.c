@@ -115,6 +115,87 @@ static void an_element_does_not_depend_on_the_shape(void) {
     trykernel_end(&b);
 }
 
+static void draw_int(struct trykernel *t, enum isa isa, enum dtype type, int64_t low, int64_t high,
+                     int n) {
+    *t = (struct trykernel){.isa = isa, .draw = {42, 7, 3}};
+    t->attr[1] = (struct attr){.kind = ATTR_INT, .i = low};
+    t->attr[2] = (struct attr){.kind = ATTR_INT, .i = high};
+    trykernel_out(t, type, n, -1);
+    trykernel_run(t, OP_random_int);
+}
+
+/* Three quarters of the range: by a product alone, or a remainder, two thirds of the results would
+ * be twice as probable as the others, and a third of the draws has to be done again. */
+static void whole_numbers_are_equally_probable(void) {
+    for (int k = 0; k < 2; k++) {
+        enum dtype type = k ? DTYPE_I64 : DTYPE_I32;
+        double range = k ? 0x1.8p63 : 0x1.8p31, share[3] = {0};
+        int64_t low = k ? -((int64_t)3 << 61) : -((int64_t)3 << 29);
+        struct trykernel t;
+        draw_int(&t, kernel_best_isa(), type, low, -low, N);
+        for (int64_t i = 0; i < N; i++)
+            share[(int)((trykernel_get(&t.out[0], i) + range / 2) / range * 2.999999)]++;
+        for (int s = 0; s < 3; s++)
+            UNIT_NEAR(share[s] / N, 1.0 / 3, 0.005);
+        trykernel_end(&t);
+        double seen[7] = {0};
+        draw_int(&t, kernel_best_isa(), type, -3, 4, N);
+        for (int64_t i = 0; i < N; i++)
+            seen[(int)trykernel_get(&t.out[0], i) + 3]++;
+        for (int s = 0; s < 7; s++)
+            UNIT_NEAR(seen[s] / N, 1.0 / 7, 0.004);
+        trykernel_end(&t);
+        draw_int(&t, kernel_best_isa(), type, 5, 6, 9);
+        UNIT_NEAR(trykernel_get(&t.out[0], 8), 5, 0);
+        trykernel_end(&t);
+        for (int isa = 1; isa < trykernel_n_isas(); isa++) {
+            struct trykernel a, b;
+            draw_int(&a, ISA_PORTABLE, type, low, -low, 9001);
+            draw_int(&b, (enum isa)isa, type, low, -low, 9001);
+            CU_ASSERT(memcmp(a.out[0].data, b.out[0].data, 9001 * dtype_bytes(type)) == 0);
+            trykernel_end(&a);
+            trykernel_end(&b);
+        }
+    }
+}
+
+/* Of 3 numbers each of the 6 orders has its share; of many each comes once, on every instruction
+ * set in the same order. */
+static void permutations(void) {
+    double share[27] = {0};
+    for (uint64_t step = 0; step < 6000; step++) {
+        struct trykernel t = {.isa = kernel_best_isa(), .draw = {1, 2, step}};
+        const int32_t *p = trykernel_out(&t, DTYPE_I32, 3, -1)->data;
+        trykernel_run(&t, OP_random_permutation);
+        share[p[0] * 9 + p[1] * 3 + p[2]]++;
+        trykernel_end(&t);
+    }
+    int n_orders = 0;
+    for (int i = 0; i < 27; i++) {
+        n_orders += share[i] > 0;
+        if (share[i] > 0)
+            UNIT_NEAR(share[i] / 6000, 1.0 / 6, 0.025);
+    }
+    CU_ASSERT_EQUAL(n_orders, 6);
+    static int32_t first[N];
+    for (int isa = 0; isa < trykernel_n_isas(); isa++) {
+        struct trykernel t = {.isa = (enum isa)isa, .draw = {1, 2, 3}};
+        const int32_t *p = trykernel_out(&t, DTYPE_I32, N, -1)->data;
+        trykernel_run(&t, OP_random_permutation);
+        static bool seen[N];
+        memset(seen, 0, sizeof seen);
+        int64_t n = 0, in_place = 0;
+        for (int64_t i = 0; i < N; i++) {
+            n += !seen[p[i]], in_place += p[i] == i;
+            seen[p[i]] = true;
+        }
+        CU_ASSERT(n == N && in_place < 12);
+        CU_ASSERT(isa == 0 || memcmp(first, p, sizeof first) == 0);
+        memcpy(first, p, sizeof first);
+        trykernel_end(&t);
+    }
+}
+
 static void dropout_keeps_and_scales(void) {
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int k = 0; k < 2; k++) {
@@ -165,6 +246,8 @@ void suite_ops_random(void) {
     unit_test("neighbours are independent", neighbours_do_not_depend_on_each_other);
     unit_test("the same bits on every instruction set", every_instruction_set_gives_the_same_bits);
     unit_test("an element does not depend on the shape", an_element_does_not_depend_on_the_shape);
+    unit_test("whole numbers are equally probable", whole_numbers_are_equally_probable);
+    unit_test("permutations", permutations);
     unit_test("dropout keeps, scales and refuses", dropout_keeps_and_scales);
     unit_test("nothing to draw", empty_draws);
 }

@@ -77,6 +77,27 @@ def make_reductions():
     figures.write()
 
 
+def make_order():
+    figures = Figures("order", "x[3,4,5], with ties -> y_NAME; d_NAME: gradients for dy[3,4,5] or, of top_k, "
+                      "g[3,4,2]; i_NAME: indices, of ties the first.")
+    x, dy, g = eighths((3, 4, 5), 41, 6), eighths((3, 4, 5), 42), eighths((3, 4, 2), 43)
+    for name, value in (("x", x), ("dy", dy), ("g", g)):
+        figures.add(name, value)
+    add_derived(figures, "cumsum_1", lambda x: torch.cumsum(x, 1), x, dy)
+    add_derived(figures, "cumsum_reverse", lambda x: torch.cumsum(x.flip(2), 2).flip(2), x, dy)
+    add_derived(figures, "cumsum_exclusive", lambda x: torch.cumsum(x, 0) - x, x, dy)
+    for name, axis, descending in (("sort", 2, False), ("sort_0", 0, True)):
+        order = torch.sort(x, dim=axis, descending=descending, stable=True)[1]
+        figures.add("i_" + name, order.double())
+        add_derived(figures, name, lambda x: torch.gather(x, axis, order), x, dy)
+    order = torch.sort(x, dim=2, descending=True, stable=True)[1][:, :, :2]
+    assert torch.equal(torch.topk(x, 2)[0], torch.gather(x, 2, order))
+    figures.add("i_top_k", order.double())
+    add_derived(figures, "top_k", lambda x: torch.gather(x, 2, order), x, g)
+    figures.write()
+
+
 if __name__ == "__main__":
     make_elementwise()
     make_reductions()
+    make_order()
