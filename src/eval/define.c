@@ -180,7 +180,9 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
     char text[SHAPE_TEXT];
     const struct ast *unknown = unknown_size(s, e);
     if (unknown == e) {
-        scope_set(&in->heap, s, e->text, dim_value(have));
+        v = dim_value(have);
+        v.axis_of = axis_of_node(n, axis);
+        scope_set(&in->heap, s, e->text, v);
         return true;
     }
     if (unknown)

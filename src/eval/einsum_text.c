@@ -83,7 +83,7 @@ static bool parse_subscript(struct einsum *e, int first, int end, struct subscri
 /* NumPy's result when none is said: `...`, then the letters that occur once, by alphabet. */
 static bool refuse_implicit(struct einsum *e, int n_subscripts) {
     int count[256] = {0}, used = 0;
-    char result[64] = "", help[160];
+    char result[64] = "", help[192];
     bool rest = false;
     for (int i = 0; i < n_subscripts; i++) {
         rest |= e->subscript[i].rest;

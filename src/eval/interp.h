@@ -437,6 +437,8 @@ bool call_op(struct interp *in, const struct op *op, struct args *a, struct valu
 bool tensor_operator(struct interp *in, enum op_id id, const char *spelling, struct value *operand,
                      const struct span *at, int n, struct span whole, struct value *out);
 /* An axis of x by number, from the back or by name, as an op's setting `axis`. */
+/* The size that a name stands for: as an axis it means the axis of that size. */
+bool is_named_axis(struct value v);
 bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, int64_t *axis);
 bool is_whole(struct value v); /* a whole number of the host, or a list of such */
 /* Appends a node; a refusal is reported. attr: in the signature's order, NULL for all defaults. */

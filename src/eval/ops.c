@@ -36,11 +36,18 @@ static bool refuse_named_axis(struct interp *in, struct dim d, const struct node
     return interp_fail(in, e);
 }
 
+bool is_named_axis(struct value v) {
+    return v.kind == VALUE_DIM || (v.kind == VALUE_INT && v.axis_of);
+}
+
 /* axis=time: the axis that has this dimension, in the first of the inputs that has it. */
-static bool named_axis(struct interp *in, struct dim d, struct node *const *inputs, int n_in,
+static bool named_axis(struct interp *in, struct value v, struct node *const *inputs, int n_in,
                        struct span at, int64_t *axis) {
+    struct dim d = v.kind == VALUE_DIM ? v.dim : dim_const(v.i);
     for (int i = 0; i < n_in; i++) {
         const struct shape *s = &inputs[i]->shape;
+        if ((*axis = value_axis(v, inputs[i])) >= 0)
+            return true;
         int found = 0;
         for (int k = 0; k < s->rank; k++)
             if (dim_same(s->d[k], d))
@@ -56,8 +63,8 @@ static bool named_axis(struct interp *in, struct dim d, struct node *const *inpu
 }
 
 bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, int64_t *axis) {
-    if (v.kind == VALUE_DIM)
-        return named_axis(in, v.dim, &x, 1, at, axis);
+    if (is_named_axis(v))
+        return named_axis(in, v, &x, 1, at, axis);
     *axis = v.i;
     return v.kind == VALUE_INT ||
            fail_at(in, E_WRONG_KIND, at, "`axis` must be an axis, not %s",
@@ -79,10 +86,10 @@ static bool to_axes(struct interp *in, const struct op_setting *s, struct value 
         return wrong_setting(in, s, v, at, "an axis or a list of axes");
     out->ints.n = n;
     for (int i = 0; i < n; i++) {
-        if (items[i].kind == VALUE_INT)
+        if (items[i].kind == VALUE_INT && (s->kind == ATTR_INTS || !items[i].axis_of))
             out->ints.v[i] = items[i].i;
-        else if (items[i].kind == VALUE_DIM && s->kind != ATTR_INTS) {
-            if (!named_axis(in, items[i].dim, inputs, n_in, at, &out->ints.v[i]))
+        else if (is_named_axis(items[i]) && s->kind != ATTR_INTS) {
+            if (!named_axis(in, items[i], inputs, n_in, at, &out->ints.v[i]))
                 return false;
         } else
             return wrong_setting(in, s, v, at,
@@ -151,8 +158,8 @@ static bool to_attr(struct interp *in, const struct op_setting *s, struct value 
     case ATTR_SHAPE:
         return to_shape(in, v, at, &out->shape);
     case ATTR_AXIS:
-        if (v.kind == VALUE_DIM)
-            return named_axis(in, v.dim, inputs, n_in, at, &out->i);
+        if (is_named_axis(v))
+            return named_axis(in, v, inputs, n_in, at, &out->i);
         if (v.kind != VALUE_INT)
             return wrong_setting(in, s, v, at, "an axis");
         out->i = v.i;

@@ -75,14 +75,17 @@ static bool find_axis(struct scan *s, const struct leaf *leaf, const struct node
     if (!n->shape.rank)
         return fail_at(s->in, E_AXIS, s->over.at,
                        "%s is %s, a scalar: there is no axis to go along", what, node_text(s, n));
-    if (v.kind == VALUE_DIM) {
+    if (is_named_axis(v)) {
+        struct dim d = v.kind == VALUE_DIM ? v.dim : dim_const(v.i);
         int found = 0;
+        if ((*axis = value_axis(v, n)) >= 0)
+            return true;
         for (int i = 0; i < n->shape.rank; i++)
-            if (dim_same(n->shape.d[i], v.dim))
+            if (dim_same(n->shape.d[i], d))
                 *axis = i, found++;
         if (found == 1)
             return true;
-        dim_print(text, sizeof text, s->in->o.symbols, v.dim);
+        dim_print(text, sizeof text, s->in->o.symbols, d);
         return fail_at(s->in, E_AXIS, s->axis.at,
                        found ? "%s is the size of several axes of %s, which is %s: give the axis "
                                "by number"

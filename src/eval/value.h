@@ -40,6 +40,10 @@ enum value_kind {
 
 struct value {
     enum value_kind kind;
+    /* INT, DIM: the size that a signature's name was bound to (the `time` of `xs: float[batch, time,
+     * n]`) knows which axis it is of, so that axis=time means that one whatever its size is. 0: not
+     * bound so. Arithmetic does not keep it. */
+    uint32_t axis_of;
     union {
         bool b;
         int64_t i;
@@ -230,6 +234,15 @@ void heap_free(struct heap *h);
 
 /* "a number", "a list", "a tensor float[batch, 10]"...: for messages. Gives buf. */
 const char *value_kind_words(enum value_kind kind);
+/* value.axis_of for an axis of a node, and the axis if it is one of that node, else -1. Nodes are told
+ * apart by 24 bits of their address: which axes a stranger has is looked at all the same. */
+static inline uint32_t axis_of_node(const struct node *n, int axis) {
+    return ((uint32_t)((uintptr_t)n >> 4) * 2654435761u & ~(uint32_t)255) | (uint32_t)(axis + 1);
+}
+static inline int value_axis(struct value v, const struct node *n) {
+    int axis = (int)(v.axis_of & 255) - 1;
+    return v.axis_of && axis_of_node(n, axis) == v.axis_of && axis < n->shape.rank ? axis : -1;
+}
 static inline bool value_is_number(struct value v) {
     return v.kind == VALUE_INT || v.kind == VALUE_FLOAT;
 }
