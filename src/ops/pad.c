@@ -120,9 +120,7 @@ static bool padded(struct shape_call *c, const struct shape *x, struct attr *pad
         const int64_t *pair = &paddings->ints.v[2 * i];
         if (dim_is_const(x->d[i]) && !check_axis(c, mode, operand, i, x->d[i].k, pair))
             return false;
-        if (dim_is_const(x->d[i]))
-            out->d[i] = dim_const(x->d[i].k + pair[0] + pair[1]);
-        else if (pair[0] + pair[1] > 0)
+        if (!dim_add(c->symbols, x->d[i], dim_const(pair[0] + pair[1]), &out->d[i]))
             out->d[i] = dim_fresh(c->symbols);
     }
     return true;
