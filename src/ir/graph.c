@@ -194,6 +194,8 @@ static struct node *node_copy(struct graph *g, const struct node *like) {
 struct node *graph_intern(struct graph *g, const struct node *like) {
     struct node probe = *like;
     probe.hash = hash_node(like);
+    if (like->op->id == OP_placeholder) /* like none before, nor to be found again */
+        probe.hash = mix(probe.hash, g->n_made);
     if (g->n_nodes >= g->n_buckets)
         rehash(g, g->n_buckets ? 2 * g->n_buckets : 256);
     for (struct node *n = g->buckets[probe.hash & (g->n_buckets - 1)]; n; n = n->bucket_next)
@@ -209,6 +211,7 @@ struct node *graph_intern(struct graph *g, const struct node *like) {
     n->bucket_next = *slot, *slot = n;
     n->list_next = g->nodes, g->nodes = n;
     g->n_nodes++;
+    g->n_made++;
     return n;
 }
 

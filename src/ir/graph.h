@@ -53,6 +53,7 @@ struct graph {
     struct arena *arena; /* nodes live here; NULL: on the heap, freed by sweep and graph_free */
     struct node **buckets;
     uint32_t n_buckets, n_nodes;
+    uint64_t n_made; /* nodes, swept ones too */
     struct node *nodes; /* all, newest first */
     uint32_t visit;
 };
