@@ -300,7 +300,7 @@ static void give(struct reversal *v, struct node *reversed, struct node **dx) {
             build_scan_result(v->b, reversed, loop_last(v->n_carried + i));
     for (int i = 0; i < v->n_given; i++) {
         int p = v->given[i];
-        struct node *rows = build_scan_result(v->b, reversed, loop_out(v->r, i));
+        struct node *rows = build_scan_result(v->b, reversed, loop_out(reversed->loop, i));
         if (p < loop_lag_param(f))
             dx[p - 1] = rows;
         else
