@@ -1,5 +1,6 @@
 /* Arguments: evaluating those of a call, and binding them to the parameters of a function or
  * definition. */
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/interp.h"
@@ -58,8 +59,18 @@ static void help_signature(struct interp *in, struct diag *d, const struct ast *
         return;
     uint32_t n = last->span.offset + last->span.length - first->span.offset;
     const char *text = source_text(in->o.sources, first->span);
-    if (n <= LONGEST && !memchr(text, '\n', n))
+    if (n <= LONGEST && !memchr(text, '\n', n)) {
         diag_help(d, "%s(%.*s)", callee, (int)n, text);
+        return;
+    }
+    char names[160] = ""; /* without the defaults it may fit */
+    for (int i = 0, used = 0; i < params->n_kids; i++) {
+        used += snprintf(names + used, sizeof names - (size_t)used, "%s%s", i ? ", " : "",
+                         params->kids[i]->text);
+        if (used >= (int)sizeof names)
+            return;
+    }
+    diag_help(d, "%s takes %s", callee, names);
 }
 
 static bool unknown_argument(struct interp *in, const struct ast *params, const struct named_arg *n,
