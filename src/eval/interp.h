@@ -18,7 +18,7 @@
  *   einsum.c   einsum, as transposes and matrix products
  *   axes.c     builtins that take tensors apart and put them together along an axis
  *   module.c   files: import, what each shows the others
- *   scan.c     loops in the graph        trace.c    what a step may do; the loop made of it
+ *   scan.c, scan_over.c  loops in the graph  trace.c  what a step may do; the loop made of it
  *   structure.c records and lists as one
  *   interp.c   the whole: scopes, collection, running a script
  *

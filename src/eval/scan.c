@@ -8,178 +8,12 @@
  * Not for: gradients of loops (grad/scan.c), running them (exec/loop.c). */
 #include <string.h>
 
-#include "eval/interp.h"
-#include "ir/loop.h"
-
-struct scan {
-    struct interp *in;
-    struct arena a;
-    struct args *args;
-    const char *word, *step_word; /* "scan", "the step of a scan"; or of a fold */
-    struct arg step, over, init, axis;
-    bool reverse;
-    int64_t remember;
-    struct leaves rows, carries;
-    struct node *
-        *input; /* [rows] laid with the axis first; NULL: the row's index is what is seen */
-    struct dim length;
-    const char *length_of; /* what said so, for messages; NULL: nothing yet */
-    int axis_at;           /* where the results have their axis */
-    enum dtype *dtype;     /* [carries] of numbers */
-    bool *is_number;       /* [carries] */
-};
-
-/* ---- structures */
-
-static bool is_number_or_bool(struct value v) { return value_is_number(v) || v.kind == VALUE_BOOL; }
-
-/* A list of numbers, nested: something to go over is one tensor then. */
-static bool is_table(struct value v) {
-    if (v.kind != VALUE_LIST)
-        return is_number_or_bool(v);
-    for (int i = 0; i < v.list->n; i++)
-        if (!is_table(v.list->at[i]))
-            return false;
-    return true;
-}
-
-static bool is_row_leaf(struct value v) { return v.kind == VALUE_LIST && v.list->n && is_table(v); }
+#include "eval/scan.h"
 
 /* What is carried in a list is several carries, numbers too. */
 static bool is_carry_leaf(struct value v) {
     (void)v;
     return false;
-}
-
-static const char *type_text(struct scan *s, enum dtype t, const struct shape *shape) {
-    char text[SHAPE_TEXT];
-    return arena_printf(&s->a, "%s%s", dtype_name(t),
-                        shape_print(text, sizeof text, s->in->o.symbols, shape));
-}
-
-static const char *node_text(struct scan *s, const struct node *n) {
-    return type_text(s, n->dtype, &n->shape);
-}
-
-/* "`over`", "`over.mask`", "`over[1]`". */
-static const char *leaf_text(struct scan *s, const char *whole, const char *name) {
-    return arena_printf(&s->a, *name && *name != '[' ? "`%s.%s`" : "`%s%s`", whole, name);
-}
-
-/* ---- what is gone over */
-
-static bool find_axis(struct scan *s, const struct leaf *leaf, const struct node *n, int *axis) {
-    struct value v = s->axis.value;
-    const char *what = leaf_text(s, "over", leaf->name);
-    char text[SHAPE_TEXT];
-    if (!n->shape.rank)
-        return fail_at(s->in, E_AXIS, s->over.at,
-                       "%s is %s, a scalar: there is no axis to go along", what, node_text(s, n));
-    if (is_named_axis(v)) {
-        struct dim d = v.kind == VALUE_DIM ? v.dim : dim_const(v.i);
-        int found = 0;
-        if ((*axis = value_axis(v, n)) >= 0)
-            return true;
-        for (int i = 0; i < n->shape.rank; i++)
-            if (dim_same(n->shape.d[i], d))
-                *axis = i, found++;
-        if (found == 1)
-            return true;
-        dim_print(text, sizeof text, s->in->o.symbols, d);
-        return fail_at(s->in, E_AXIS, s->axis.at,
-                       found ? "%s is the size of several axes of %s, which is %s: give the axis "
-                               "by number"
-                             : "no axis is called %s: %s is %s",
-                       text, what, node_text(s, n));
-    }
-    int64_t i = v.i < 0 ? v.i + n->shape.rank : v.i;
-    if (i < 0 || i >= n->shape.rank)
-        return fail_at(s->in, E_AXIS, s->axis.at.source ? s->axis.at : s->over.at,
-                       "there is no axis %lld: %s is %s", (long long)v.i, what, node_text(s, n));
-    *axis = (int)i;
-    return true;
-}
-
-static bool is_anonymous(struct scan *s, struct dim d) {
-    return d.sym[0] && !s->in->o.symbols->list.at[d.sym[0]].name;
-}
-
-static bool join_length(struct scan *s, struct dim d, const char *of) {
-    if (!s->length_of) {
-        s->length = d, s->length_of = of;
-        return true;
-    }
-    char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    if (dim_compare(s->in->o.symbols, s->length, d) == DIM_DIFFER) {
-        struct diag *diag =
-            diag_error(s->in->o.diags, E_SHAPE, s->over.at,
-                       "what %s goes over has two lengths, %s and %s: %s, but %s", s->word,
-                       dim_print(a, sizeof a, s->in->o.symbols, s->length),
-                       dim_print(b, sizeof b, s->in->o.symbols, d), s->length_of, of);
-        return interp_fail(s->in, diag);
-    }
-    if ((dim_is_const(d) && !dim_is_const(s->length)) ||
-        (is_anonymous(s, s->length) && !is_anonymous(s, d)))
-        s->length = d, s->length_of = of;
-    return true;
-}
-
-/* The axis comes first, or goes from there to where it was. */
-static struct node *move_axis(struct scan *s, struct node *n, int axis, bool to_front) {
-    struct attr perm = {.kind = ATTR_INTS};
-    if (!axis)
-        return n;
-    perm.ints.n = n->shape.rank;
-    for (int i = 0; i < n->shape.rank; i++)
-        if (to_front)
-            perm.ints.v[i] = i == 0 ? axis : i - (i <= axis);
-        else
-            perm.ints.v[i] = i == axis ? 0 : i + (i < axis);
-    return build_op(&s->in->build, OP_transpose, &n, 1, &perm, NULL, NULL);
-}
-
-static bool take_row(struct scan *s, int i, bool *first) {
-    const struct leaf *leaf = &s->rows.list.at[i];
-    struct value v = leaf->value;
-    const char *what = leaf_text(s, "over", leaf->name);
-    struct node *n;
-    int axis = 0;
-    if (v.kind == VALUE_RANGE)
-        return join_length(s, dim_const(range_length(v.range)),
-                           arena_printf(&s->a, "%s is a range", what));
-    if (v.kind == VALUE_DIM)
-        return join_length(s, v.dim, arena_printf(&s->a, "%s is a size", what));
-    if (is_missing(v))
-        return fail_silently(s->in);
-    if (v.kind != VALUE_TENSOR && v.kind != VALUE_ARRAY && !is_row_leaf(v)) {
-        char text[128];
-        describe_value(s->in, v, text, sizeof text);
-        struct diag *d = diag_error(s->in->o.diags, E_WRONG_KIND, s->over.at,
-                                    "%s goes over tensors, but %s is %s", s->word, what, text);
-        if (v.kind == VALUE_INT)
-            diag_help(d, "range(%lld) counts from 0", (long long)v.i);
-        return interp_fail(s->in, d);
-    }
-    if (!to_node(s->in, v, s->over.at, -1, &n) || !find_axis(s, leaf, n, &axis) ||
-        !join_length(s, n->shape.d[axis], arena_printf(&s->a, "%s is %s", what, node_text(s, n))))
-        return false;
-    s->in->build.origin = interp_origin(s->in, s->over.at);
-    s->input[i] = move_axis(s, n, axis, true);
-    root_push(s->in, V_TENSOR(s->input[i]));
-    if (*first)
-        s->axis_at = axis, *first = false;
-    return true;
-}
-
-static bool take_rows(struct scan *s) {
-    bool first = true;
-    structure_flatten(s->over.value, is_row_leaf, &s->a, &s->rows);
-    s->input = arena_array(&s->a, struct node *, s->rows.list.n);
-    for (int i = 0; i < s->rows.list.n; i++)
-        if (!take_row(s, i, &first))
-            return false;
-    return s->length_of ? true
-                        : fail_at(s->in, E_WRONG_KIND, s->over.at, "`over` has nothing to go over");
 }
 
 /* ---- what is carried */
@@ -194,7 +28,7 @@ static bool take_carries(struct scan *s) {
         struct value v = leaf->value;
         if (is_missing(v))
             return fail_silently(s->in);
-        s->is_number[i] = is_number_or_bool(v);
+        s->is_number[i] = scan_is_number(v);
         s->dtype[i] = v.kind == VALUE_BOOL ? DTYPE_BOOL : DTYPE_F32;
         if (s->is_number[i] || v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
             continue;
@@ -202,7 +36,7 @@ static bool take_carries(struct scan *s) {
         describe_value(s->in, v, text, sizeof text);
         return fail_at(s->in, E_WRONG_KIND, s->init.at,
                        "what a %s carries is made of tensors and numbers, but %s is %s", s->word,
-                       leaf_text(s, "init", leaf->name), text);
+                       scan_leaf_text(s, "init", leaf->name), text);
     }
     return n ? true : fail_at(s->in, E_WRONG_KIND, s->init.at, "`init` has nothing to carry");
 }
@@ -287,7 +121,8 @@ static bool call_step(struct scan *s, const struct traced_step *t, const struct 
                         .word = s->step_word};
     call.at[0] =
         (struct arg){structure_fill(s->in, s->init.value, is_carry_leaf, carry), s->init.at};
-    call.at[1] = (struct arg){structure_fill(s->in, s->over.value, is_row_leaf, row), s->over.at};
+    call.at[1] =
+        (struct arg){structure_fill(s->in, s->over.value, scan_is_row_leaf, row), s->over.at};
     root_push(s->in, call.at[0].value);
     root_push(s->in, call.at[1].value);
     return call_value(s->in, s->step.value, &call, out);
@@ -395,7 +230,7 @@ static struct span result_span(const struct scan *s, const struct node *n) {
 
 static bool report_carry(struct scan *s, int i, const struct node *from, const struct node *to) {
     const char *name = s->carries.list.at[i].name;
-    const char *was = node_text(s, from), *is = node_text(s, to);
+    const char *was = scan_node_text(s, from), *is = scan_node_text(s, to);
     struct span at = result_span(s, to);
     struct diag *d =
         diag_error(s->in->o.diags, from->dtype != to->dtype ? E_DTYPE : E_SHAPE, at,
@@ -428,7 +263,7 @@ static bool check_result(struct scan *s, struct traced_step *t, struct value res
         struct value v = results.list.at[i].value;
         struct node *n;
         if (!to_node(s->in, v, result_span(s, NULL),
-                     is_number_or_bool(v) && from->dtype != DTYPE_BOOL ? (int)from->dtype : -1, &n))
+                     scan_is_number(v) && from->dtype != DTYPE_BOOL ? (int)from->dtype : -1, &n))
             return false;
         bool fits = n->dtype == from->dtype && n->shape.rank == from->shape.rank;
         for (int k = 0; fits && k < n->shape.rank; k++)
@@ -449,7 +284,8 @@ static struct value results_of(struct scan *s, struct node *scan, bool stacked) 
         struct node *r = build_scan_result(&s->in->build, scan,
                                            stacked ? loop_stack(scan->loop, i) : loop_last(i));
         if (stacked) /* a carry of fewer axes has it last */
-            r = move_axis(s, r, s->axis_at < r->shape.rank ? s->axis_at : r->shape.rank - 1, false);
+            r = scan_move_axis(s, r, s->axis_at < r->shape.rank ? s->axis_at : r->shape.rank - 1,
+                               false);
         leaf[i] = V_TENSOR(r);
         root_push(s->in, leaf[i]);
     }
@@ -462,7 +298,7 @@ static bool run(struct scan *s, bool stacked, struct value *out) {
     struct trace t = {.step = &step};
     struct value result;
     struct node **inputs;
-    if (!take_rows(s) || !take_carries(s))
+    if (!scan_take_rows(s) || !take_carries(s))
         return false;
     int n = s->carries.list.n;
     struct value *carry = arena_array(&s->a, struct value, n);

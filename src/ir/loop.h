@@ -22,9 +22,10 @@
  * of those it started with.
  *
  * A `scan` node has several values and stands for none of them: a `scan_result` node is one.
- * Numbered by `which`: the last carries, the stacks of carries, the stacks of outs, and
- * every `remember`-th of what was carried into a step. With length 0 the last carries are the first ones. `reverse` goes from the last row to the first; row t of a
- * stack is what the step at row t gave, either way.
+ * Numbered by `which`: the last carries, the stacks of carries, the stacks of outs, and every
+ * `remember`-th of what was carried into a step. With length 0 the last carries are the first ones.
+ * `reverse` goes from the last row to the first; row t of a stack is what the step at row t gave,
+ * either way.
  *
  * Promises: bodies of one form are one body to hash-consing, so that a script which traces a step
  * again gets the node it had. Not for: making a body from a script's function (eval/scan.c), its
@@ -110,9 +111,9 @@ struct node *loop_add_param(struct loop_body *l, struct build *body, int p,
                             const struct node *input);
 /* Param 0. */
 struct node *loop_add_index(struct loop_body *l, struct build *body);
-/* Leaves out what none of the values with wanted[which] needs (NULL: all are wanted): carries, outs,
- * rows and captures, and their inputs. becomes (may be NULL): [loop_n_values] the numbers they have
- * afterwards, -1: gone. Whether anything was left out; the loop is finished then. */
+/* Leaves out what none of the values with wanted[which] needs (NULL: all are wanted): carries,
+ * outs, rows and captures, and their inputs. becomes (may be NULL): [loop_n_values] the numbers
+ * that values have afterwards, -1: gone. Whether anything was left out; the loop is finished then. */
 bool loop_reduce(struct loop_body *l, struct node **in, const bool *wanted, int *becomes);
 /* All is filled in: from here on the loop is what its hash says. */
 void loop_finish(struct loop_body *l);

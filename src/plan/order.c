@@ -3,10 +3,10 @@
  * Early steps compute everything that could fail or is only read: list scheduling (Graham 1966)
  * whose priority is the bytes a task brings to life less those it lets die; the graph's own order
  * is tried too, and the one with the lower peak is taken. Late steps write variables. An
- * elementwise task that checks nothing, or one that has no inputs (a draw, a fill), writes an assigned result straight
- * into the variable when every other reader of the old value can run before it; otherwise the
- * result gets a buffer and a copy at the end. A ring of copies (a <- b, b <- a) is broken by
- * keeping one old value in a buffer.
+ * elementwise task that checks nothing, or one that has no inputs (a draw, a fill), writes an
+ * assigned result straight into the variable when every other reader of the old value can run
+ * before it; otherwise the result gets a buffer and a copy at the end. A ring of copies (a <- b,
+ * b <- a) is broken by keeping one old value in a buffer.
  *
  * Promises: no step before first_write writes a variable; no step from there on can fail; every
  * step sees the values the variables had before the run. O((tasks + edges) log tasks). */
