@@ -72,9 +72,9 @@ library() {
         /^#$/ && head == "" { doc = doc == "" ? "" : doc " "; next }
         # a head may go over several lines: to its body
         head != "" { sub(/^ +/, ""); head = head ($0 ~ /^[(\])]/ || head ~ /[(\[]$/ ? "" : " ") $0 }
-        head == "" && /^(fn|layer|loss|metric|optimizer) [a-z]/ { head = $0 }
-        head != "" && (/\{$/ || /\}$/ || / = /) {
-            sub(/\) = .*/, ")", head); sub(/ \{.*/, "", head); sub(/^(fn|layer|loss|metric|optimizer) /, "", head)
+        head == "" && /^(fn|layer|loss|metric|optimizer|transform) [a-z]/ { head = $0 }
+        head != "" && (/\{$/ || /\}$/ || / =( |$)/) {
+            sub(/\) =( .*|$)/, ")", head); sub(/ \{.*/, "", head); sub(/^(fn|layer|loss|metric|optimizer|transform) /, "", head)
             if (match(doc, /[.:] +[A-Za-z]/) && match(doc, /\. +[A-Z]|:  |\.  /)) doc = substr(doc, 1, RSTART - 1) "."
             sub(/:? *$/, "", doc)
             if (doc !~ /\.$/) doc = doc "."
