@@ -64,7 +64,7 @@ SOURCES  := $(sort $(wildcard src/*.c src/*/*.c))
 OPS      := $(patsubst src/ops/%.c,%,$(filter-out src/ops/blas.c,$(filter src/ops/%,$(SOURCES))))
 PLAIN    := $(filter-out $(OPS:%=src/ops/%.c),$(SOURCES))
 STDLIB   := $(sort $(wildcard stdlib/*.nn))
-PAGES    := src/base/errors.md
+PAGES    := src/base/errors.md src/ir/ops.md src/eval/builtins.md src/syntax/words.md
 GRAMMAR  := $(patsubst grammar/%,%,$(wildcard grammar/nn.re grammar/nn.y))
 GEN_OBJ  := $(BUILD)/gen/stdlib.o $(BUILD)/gen/pages.o $(if $(filter nn.re,$(GRAMMAR)),$(BUILD)/gen/lexer.o) \
             $(if $(filter nn.y,$(GRAMMAR)),$(BUILD)/gen/nn.o)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "session/doc.h"
 #include "session/pages.h"
 
 static const struct verb verbs[] = {
@@ -167,6 +168,28 @@ enum status verb_explain(struct command *c) {
             fputs("help: `nnrun explain` lists them\n", stderr);
     }
     return c->bad ? STATUS_USAGE : STATUS_OK;
+}
+
+enum status verb_doc(struct command *c) {
+    struct session *s = session_new(&c->options);
+    session_flush(s);
+    enum status status = session_status(s);
+    if (status == STATUS_OK && c->words.n == 0)
+        doc_list(s, stdout);
+    for (int i = 0; status == STATUS_OK && i < c->words.n; i++) {
+        const char *nearest = NULL;
+        if (i)
+            putchar('\n');
+        if (doc_print(s, c->words.at[i], stdout, &nearest))
+            continue;
+        command_refuse(c, "nothing is called `%s`", c->words.at[i]);
+        if (nearest)
+            command_suggest("nnrun doc ", nearest);
+        else
+            fputs("help: `nnrun doc` lists all names\n", stderr);
+    }
+    session_free(s);
+    return c->bad ? STATUS_USAGE : status;
 }
 
 enum status verb_version(struct command *c) {

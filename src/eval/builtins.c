@@ -33,9 +33,8 @@ static const struct {
 #undef METHOD
 };
 
-/* Rows of ops.def that are no functions of a script: leaves, effects, and what only passes write.
- */
-static bool is_public(const struct op *op) {
+/* Not: leaves, effects, and what only passes write. */
+bool op_is_function(const struct op *op) {
     return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->trait != OP_LOOP &&
            op->id != OP_slice && op->id != OP_slice_gradient && op->id != OP_custom_gradient &&
            op->id != OP_result_gradient && op->id != OP_result_value;
@@ -46,7 +45,7 @@ void builtins_define(struct interp *in, struct scope *s) {
                                          "int32", "int64",   "uint8",   "bool"};
     for (int i = 0; i < N_OPS; i++) {
         const struct op *op = &in->o.ops->op[i];
-        if (is_public(op))
+        if (op_is_function(op))
             scope_set(&in->heap, s, op->name, (struct value){.kind = VALUE_OP, .op = op});
     }
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)

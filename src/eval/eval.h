@@ -116,6 +116,9 @@ bool interp_overlooked(const struct interp *in);
 uint64_t interp_seed(const struct interp *in);
 struct node *interp_training_node(struct interp *in);
 
+/* Whether a script can call the op. */
+bool op_is_function(const struct op *op);
+
 /* All variables, in order of creation. */
 int interp_n_variables(const struct interp *in);
 struct variable *interp_variable(const struct interp *in, int i);

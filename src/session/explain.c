@@ -23,20 +23,31 @@ static const char *next_head(const char *at) {
     return at;
 }
 
+/* The page below a head, and its bytes. */
+static const char *page_below(const char *head, size_t *n) {
+    const char *page = head + strcspn(head, "\n"), *end = next_head(page);
+    page += strspn(page, "\n");
+    *n = end ? (size_t)(end - page) : strlen(page);
+    while (*n && page[*n - 1] == '\n')
+        --*n;
+    return page;
+}
+
 const char *page_find(const char *file, const char *name, size_t *n) {
     size_t n_name = strlen(name);
-    for (const char *head = next_head(file_text(file)); head; head = next_head(head + 1)) {
-        const char *line = head + 3;
-        if (strncmp(line, name, n_name) != 0 || line[n_name] != '\n')
-            continue;
-        const char *page = line + n_name, *end = next_head(page);
-        page += strspn(page, "\n");
-        *n = end ? (size_t)(end - page) : strlen(page);
-        while (*n && page[*n - 1] == '\n')
-            --*n;
-        return page;
-    }
+    for (const char *head = next_head(file_text(file)); head; head = next_head(head + 1))
+        if (!strncmp(head + 3, name, n_name) && head[3 + n_name] == '\n')
+            return page_below(head, n);
     return NULL;
+}
+
+const char *page_next(const char *file, const char *page, struct arena *a, const char **name,
+                      size_t *n) {
+    const char *head = next_head(page ? page : file_text(file));
+    if (!head)
+        return NULL;
+    *name = arena_strndup(a, head + 3, strcspn(head + 3, "\n"));
+    return page_below(head, n);
 }
 
 void explain_list(FILE *out) {

@@ -1,0 +1,74 @@
+/* What `nnrun doc` says of a definition of the library: all of it is in its file. The head is the
+ * signature, the comment above is the text, its indented lines are the example. */
+#include <string.h>
+
+#include "session/doc.h"
+
+/* The head, as it stands: from the first word to the body. */
+static void print_head(struct session *s, const struct ast *d, FILE *out) {
+    const struct ast *body = d->kids[d->n_kids - 1];
+    const char *text = source_text(&s->sources, d->span);
+    size_t n = body->span.offset - d->span.offset;
+    while (n && strchr(" \n={", text[n - 1]))
+        n--;
+    fprintf(out, "%.*s\n", (int)n, text);
+}
+
+/* The lines of a comment that are code (indented), or those that are not. */
+static void print_lines(const char *doc, bool code, FILE *out) {
+    int n_blank = 0;
+    bool any = false;
+    while (doc && *doc) {
+        size_t n = strcspn(doc, "\n");
+        bool is_code = !strncmp(doc, "    ", 4);
+        if (!n) {
+            n_blank++;
+        } else if (is_code == code) {
+            while (any && n_blank > 0)
+                fputc('\n', out), n_blank--;
+            fprintf(out, "%s%.*s\n", code ? "" : "    ", (int)n, doc);
+            any = true;
+            n_blank = 0;
+        }
+        doc += n + (doc[n] == '\n');
+    }
+}
+
+static void print_source(struct session *s, const struct ast *d, FILE *out) {
+    struct place at = source_place(&s->sources, d->span);
+    const char *text = source_text(&s->sources, d->span), *end = text + d->span.length;
+    fprintf(out, "\nDefined in %s:%u:\n\n", at.path, at.line);
+    while (text < end) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        size_t n = (size_t)((stop ? stop : end) - text);
+        fprintf(out, "%*s%.*s\n", n ? 4 : 0, "", (int)n, text);
+        text += n + 1;
+    }
+}
+
+static void print_gradient(struct session *s, const struct ast *script, const struct ast *d,
+                           FILE *out) {
+    if (d->kind == AST_OPTIMIZER_DEF || d->kind == AST_TRANSFORM_DEF)
+        return;
+    for (int i = 0; i < script->n_kids; i++) {
+        const struct ast *own = script->kids[i];
+        if (own->kind != AST_GRADIENT_DEF || own->text != d->text)
+            continue;
+        struct place at = source_place(&s->sources, own->span);
+        fprintf(out, "\nGradient: one of its own, %s:%u.\n", at.path, at.line);
+        return;
+    }
+    fputs("\nGradient: that of the operations it is made of.\n", out);
+}
+
+void doc_print_definition(struct session *s, const struct ast *script, const struct ast *d,
+                          FILE *out) {
+    print_head(s, d, out);
+    print_lines(d->doc, false, out);
+    print_gradient(s, script, d, out);
+    if (d->doc && strstr(d->doc, "    ")) {
+        fputs("\nExample:\n\n", out);
+        print_lines(d->doc, true, out);
+    }
+    print_source(s, d, out);
+}
