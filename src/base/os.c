@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -81,6 +82,61 @@ char *os_read_file(struct arena *a, const char *path, size_t limit_bytes, size_t
         *why = arena_strndup(a, reason, strlen(reason));
     }
     return copy;
+}
+
+static bool write_all(int fd, const char *text, size_t n) {
+    while (n > 0) {
+        ssize_t put = write(fd, text, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        text += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+/* Writes the file that is to stand at `path`; `part` is where it is until it is whole. */
+static bool write_beside(const char *path, char *part, mode_t mode, const char *text, size_t n) {
+    int fd = mkostemp(part, O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool ok = write_all(fd, text, n) && fchmod(fd, mode & 07777) == 0 && fsync(fd) == 0;
+    int error = errno;
+    if (close(fd) != 0 && ok) {
+        ok = false;
+        error = errno;
+    }
+    if (ok && rename(part, path) == 0)
+        return true;
+    if (ok)
+        error = errno;
+    unlink(part);
+    errno = error;
+    return false;
+}
+
+bool os_replace_file(const char *path, const char *text, size_t n, const char **why) {
+    struct stat st;
+    char *real = realpath(path, NULL), *part = NULL;
+    bool ok = real && stat(real, &st) == 0;
+    if (ok && ((st.st_mode & 0222) == 0 || access(real, W_OK) != 0)) {
+        /* A rename would not ask; nor is the superuser asked. */
+        ok = false;
+        errno = EACCES;
+    }
+    if (ok) {
+        size_t cap = strlen(real) + sizeof ".XXXXXX";
+        part = malloc(cap);
+        ok = part && snprintf(part, cap, "%s.XXXXXX", real) > 0 &&
+             write_beside(real, part, st.st_mode, text, n);
+    }
+    if (!ok)
+        *why = strerror(errno);
+    free(part);
+    free(real);
+    return ok;
 }
 
 bool os_file_exists(const char *path) {

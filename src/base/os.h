@@ -12,6 +12,10 @@
  * when it cannot be read. limit_bytes bounds what is read. */
 char *os_read_file(struct arena *a, const char *path, size_t limit_bytes, size_t *n_bytes,
                    const char **why);
+/* Puts text[0..n) in place of a file's contents, whole or not at all: written beside it, then
+ * renamed. Its permissions stay; where the path is a link, the link stays too. false: a reason in
+ * *why (static), and the file is as it was. */
+bool os_replace_file(const char *path, const char *text, size_t n, const char **why);
 bool os_file_exists(const char *path);
 bool os_make_folders(const char *path); /* like mkdir -p */
 double os_now_s(void);                  /* monotonic */
