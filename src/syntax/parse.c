@@ -245,6 +245,13 @@ enum parse_end parse_source(struct parse_context *c, uint32_t source, bool inter
     return p.incomplete ? PARSE_INCOMPLETE : p.b.failed ? PARSE_FAILED : PARSE_DONE;
 }
 
+bool parse_tokens(struct parse_context *c, uint32_t source, struct token_list *list) {
+    struct parser p = {0};
+    parser_run(&p, c, source);
+    *list = p.list;
+    return !p.b.failed;
+}
+
 /* Characters of text[0..n). */
 static uint32_t count_characters(const char *text, uint32_t n) {
     uint32_t count = 0;
@@ -258,12 +265,12 @@ void parse_dump_tokens(struct parse_context *c, uint32_t source, FILE *out) {
     struct diags unheard = {.arena = c->arena, .sources = c->sources};
     struct parse_context quiet = *c;
     quiet.diags = &unheard;
-    struct parser p = {0};
-    parser_run(&p, &quiet, source);
+    struct token_list list;
+    parse_tokens(&quiet, source, &list);
     const char *text = c->sources->at[source].text;
     uint32_t line = 1, column = 1, at = 0;
-    for (int i = 0; i < p.list.tokens.n; i++) {
-        struct token t = p.list.tokens.at[i];
+    for (int i = 0; i < list.tokens.n; i++) {
+        struct token t = list.tokens.at[i];
         column += count_characters(text + at, t.offset - at);
         at = t.offset;
         bool breaks = t.kind == TK_NEWLINE || t.kind == TK_JOIN || t.kind == TK_BLANK;
@@ -278,5 +285,5 @@ void parse_dump_tokens(struct parse_context *c, uint32_t source, FILE *out) {
             at = t.offset + t.length;
         }
     }
-    token_list_free(&p.list);
+    token_list_free(&list);
 }

@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/intern.h"
 #include "syntax/ast.h"
+#include "syntax/token.h"
 
 struct parse_context {
     struct arena *arena; /* of the unit: the tree lives here */
@@ -28,6 +29,9 @@ enum parse_end {
  * SCRIPT. */
 enum parse_end parse_source(struct parse_context *c, uint32_t source, bool interactive,
                             struct ast **tree);
+
+/* The tokens, with what the parser settled in them (token.h); false when errors were reported. */
+bool parse_tokens(struct parse_context *c, uint32_t source, struct token_list *list);
 
 /* One line a token: `12:9 IDENT dense`; comments and blank lines as trivia. */
 void parse_dump_tokens(struct parse_context *c, uint32_t source, FILE *out);
