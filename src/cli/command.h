@@ -37,6 +37,7 @@ struct command {
     ARRAY(struct setting_override) overrides;
     ARRAY(const struct option *) given;
     enum status (*instead)(struct command *c); /* --help, --version, --dump=help; NULL */
+    bool only_check; /* of fmt: --check */
     bool bad;                                  /* said so */
 };
 

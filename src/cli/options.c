@@ -97,6 +97,11 @@ static void take_check_numerics(struct command *c, const char *value) {
     c->options.check_numerics = true;
 }
 
+static void take_check(struct command *c, const char *value) {
+    (void)value;
+    c->only_check = true;
+}
+
 static void take_strict(struct command *c, const char *value) {
     (void)value;
     c->options.strict = true;

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "session/doc.h"
+#include "session/format.h"
 #include "session/pages.h"
 
 static const struct verb verbs[] = {
@@ -150,6 +151,27 @@ enum status verb_help(struct command *c) {
     enum status status = session_status(s);
     session_free(s);
     return status;
+}
+
+static enum status format_stdin(struct command *c, const struct format_options *o) {
+    size_t n;
+    char *text = read_stdin(c, &n);
+    enum status status = STATUS_ERROR;
+    if (text && !*c->options.interrupted)
+        status = format_text(o, "<stdin>", text, n);
+    free(text);
+    return status;
+}
+
+enum status verb_fmt(struct command *c) {
+    struct format_options o = {c->only_check, c->options.errors, c->options.out, c->options.err};
+    enum status worst = STATUS_OK;
+    for (int i = 0; i < c->words.n && !*c->options.interrupted; i++) {
+        const char *path = c->words.at[i];
+        enum status status = strcmp(path, "-") ? format_file(&o, path) : format_stdin(c, &o);
+        worst = status > worst ? status : worst;
+    }
+    return *c->options.interrupted ? STATUS_INTERRUPTED : worst;
 }
 
 enum status verb_explain(struct command *c) {

@@ -14,9 +14,6 @@
 #include "session/stages.h"
 #include "syntax/parse.h"
 
-/* A script is read whole and its offsets are 32 bits. */
-enum { MAX_SCRIPT_BYTES = 256 << 20 };
-
 static struct span nowhere(void) { return (struct span){0}; }
 
 /* ---- units */

@@ -25,6 +25,9 @@ enum status {
     STATUS_INTERRUPTED = 130
 };
 
+/* A script is read whole and its offsets are 32 bits. */
+enum { MAX_SCRIPT_BYTES = 256 << 20 };
+
 struct session_options {
     const char *stdlib; /* a folder of *.nn files; NULL: the library in the program */
     uint64_t seed;
