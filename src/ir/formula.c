@@ -43,7 +43,7 @@ static const struct spelling spellings[] = {
     {"add", "+", 4},         {"sub", "-", 4},
     {"mul", "*", 5},         {"div", "/", 5},
     {"floordiv", "//", 5},   {"mod", "%", 5},
-    {"pow", "**", 7},
+    {"matmul", "@", 5},      {"pow", "**", 7},
 };
 
 struct reader {
@@ -69,6 +69,11 @@ static const struct spelling *find_spelling(const char *word, size_t n) {
         if (strlen(spellings[i].op) == n && !strncmp(spellings[i].op, word, n))
             return &spellings[i];
     return NULL;
+}
+
+const char *op_sign(const struct op *op) {
+    const struct spelling *s = find_spelling(op->name, strlen(op->name));
+    return s ? s->sign : NULL;
 }
 
 static void write_term(struct reader *r, int around);

@@ -16,6 +16,9 @@ bool op_has_formula(const struct op *op);
  * gradient with respect to r). false: the row has none, and nothing was written. */
 bool formula_print(const struct op *op, int i, FILE *out);
 
+/* The operator that stands for an op of two operands, "+"; NULL: none does. */
+const char *op_sign(const struct op *op);
+
 /* The line of ops.def with the op's row. */
 int op_line(enum op_id id);
 

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "ir/formula.h"
 #include "session/doc.h"
 #include "session/pages.h"
 
@@ -231,17 +232,22 @@ static const char *plain_name(const char *name) {
     return dtype_parse(name, &t) ? "dtype" : name;
 }
 
+static bool is_called(const struct entry *e, const char *name) {
+    const char *sign = e->op ? op_sign(e->op) : NULL;
+    return !strcmp(e->name, name) || (sign && !strcmp(sign, name));
+}
+
 bool doc_print(struct session *s, const char *name, FILE *out, const char **nearest) {
     struct entries e = all_entries(s);
     const char *plain = plain_name(name), **names = arena_array(&s->arena, const char *, e.n);
     int n_found = 0;
     for (int i = 0; i < e.n; i++) {
         names[i] = e.at[i].name;
-        if (strcmp(e.at[i].name, plain) != 0)
+        if (!is_called(&e.at[i], plain))
             continue;
         /* A function and the methods of its name follow each other, and share their page. */
         int next = i + 1;
-        while (next < e.n && strcmp(e.at[next].name, plain) != 0)
+        while (next < e.n && !is_called(&e.at[next], plain))
             next++;
         if (n_found++)
             fputc('\n', out);

@@ -11,8 +11,8 @@
 /* All names by kind, a line each. */
 void doc_list(struct session *s, FILE *out);
 
-/* All that has this name; a method may have its dot, `step.run`. false: nothing has; *nearest is a
- * name like it, or NULL. */
+/* All that has this name; a method may have its dot, `step.run`, and an operator is its op. false:
+ * nothing has; *nearest is a name like it, or NULL. */
 bool doc_print(struct session *s, const char *name, FILE *out, const char **nearest);
 
 /* For the parts (doc_op.c, doc_library.c). */

@@ -144,7 +144,7 @@ static void print_result_shape(const struct op *op, const char *dims, size_t n, 
         fprintf(out, "the shape of %s", op->input[0].name);
     else if (has_setting(op, "keepdims"))
         fputs("without the axes; keepdims=true leaves them with size 1", out);
-    else if (shape)
+    else if (shape && op->trait != OP_LOOP)
         fprintf(out, "the shape `%s`", shape->name);
     else
         fputs("[...], as said above", out);
@@ -236,6 +236,8 @@ static void print_gradient(const struct op *op, FILE *out) {
 void doc_print_op(const struct op *op, bool callable, FILE *out) {
     print_head(op, out);
     doc_wrap(out, op->summary, 4, 0);
+    if (op_sign(op))
+        fprintf(out, "    Written %s %s %s.\n", op->input[0].name, op_sign(op), op->input[1].name);
     if (!callable)
         fputs("    An inner operation: a script cannot call it.\n", out);
     fputc('\n', out);
