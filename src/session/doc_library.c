@@ -66,7 +66,7 @@ void doc_print_definition(struct session *s, const struct ast *script, const str
     print_head(s, d, out);
     print_lines(d->doc, false, out);
     print_gradient(s, script, d, out);
-    if (d->doc && strstr(d->doc, "    ")) {
+    if (d->doc && (!strncmp(d->doc, "    ", 4) || strstr(d->doc, "\n    "))) {
         fputs("\nExample:\n\n", out);
         print_lines(d->doc, true, out);
     }

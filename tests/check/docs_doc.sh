@@ -78,8 +78,9 @@ expect 0 "$nnrun" doc + @ && out_has 'add(x, y)' 'Written x + y.' 'Written a @ b
 expect 0 "$nnrun" doc step.run && out_has 'step.run(name=value, ..)'
 expect 0 "$nnrun" doc float32 && out_has 'float (or float32)'
 expect 0 "$nnrun" doc relu dense '|>' && out_has 'relu(x)' 'layer dense(' '|>'
-mkdir library && echo 'fn twice(x) = 2 * x # two of it' > library/own.nn
-expect 0 "$nnrun" --stdlib library doc twice && out_has 'fn twice(x)' 'two of it' 'library/own.nn:1'
+mkdir library && echo 'fn twice(x) = 2 * x # two    of it' > library/own.nn
+expect 0 "$nnrun" --stdlib library doc twice && out_has 'fn twice(x)' 'two    of it' 'library/own.nn:1'
+grep -q Example out && wrong 'it has no example'
 expect 2 "$nnrun" doc denze && err_has 'nothing is called `denze`' 'did you mean nnrun doc dense?'
 expect 2 "$nnrun" doc relu xyzzyx && out_has 'relu(x)' && err_has '`nnrun doc` lists all names'
 expect 2 "$nnrun" doc _rows && err_has 'nothing is called'
