@@ -94,6 +94,22 @@ struct diag *diag_remark(struct diags *ds, struct span at, const char *format, .
     return d;
 }
 
+void diag_drop_guessed(struct diags *ds) {
+    struct diag *last = ds->list.n > ds->n_printed ? ds->list.at[ds->list.n - 1] : NULL;
+    if (!last || last->is_kept || last->severity != SEVERITY_ERROR)
+        return;
+    last->is_kept = last->code == E_UNKNOWN_NAME;
+    if (last->is_kept)
+        return;
+    ds->list.n--;
+    ds->n_errors--;
+}
+
+void diag_keep(struct diags *ds) {
+    if (ds->list.n)
+        ds->list.at[ds->list.n - 1]->is_kept = true;
+}
+
 void diag_drop_repeated(struct diags *ds) {
     struct diag *last = ds->list.n > ds->n_printed ? ds->list.at[ds->list.n - 1] : NULL;
     bool repeated = false;

@@ -49,6 +49,7 @@ struct diag {
     ARRAY(struct label) labels; /* underlined; when empty, `at` is underlined */
     ARRAY(struct label) notes;  /* "note: ..." with their own place, or none (source 0) */
     const char *help;
+    bool is_kept; /* whatever is guessed later */
     const struct origin *trail; /* callers, printed as "called from" lines, user's frame first */
     struct diags *owner;
 };
@@ -70,6 +71,9 @@ struct diag *diag_warning(struct diags *ds, enum diag_code code, struct span at,
 struct diag *diag_remark(struct diags *ds, struct span at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Forgets the last report unless it is of a missing name, or was kept. */
+void diag_drop_guessed(struct diags *ds);
+void diag_keep(struct diags *ds);
 /* Forgets the last report when an earlier one has its code, place and words. */
 void diag_drop_repeated(struct diags *ds);
 

@@ -268,7 +268,10 @@ static bool end_in(struct interp *in, enum flow flow) {
     return flow == FLOW_NONE;
 }
 
-bool dry_if(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
+bool dry_if(struct interp *in, struct scope *s, const struct ast *e, bool guess,
+            struct value *out) {
+    int uncertain = in->dry.uncertain;
+    in->dry.guesses += guess;
     struct value other_out, returned = V_NONE;
     int n_roots = in->roots.n;
     struct scope_state before = scope_save(s);
@@ -297,6 +300,8 @@ bool dry_if(struct interp *in, struct scope *s, const struct ast *e, struct valu
         if (flow == FLOW_RETURN && (other != flow || !same(in, returned, in->returned)))
             in->returned = V_UNKNOWN;
     }
+    if (in->dry.uncertain == uncertain)
+        in->dry.guesses -= guess;
     scope_state_free(&after);
     in->roots.n = n_roots;
     root_push(in, *out);
@@ -315,6 +320,7 @@ void dry_leave(struct interp *in, const struct dry *outside, struct value *resul
     if (in->dry.maybe_returned)
         *result = V_UNKNOWN;
     in->dry.uncertain = outside->uncertain;
+    in->dry.guesses = outside->guesses;
     in->dry.maybe_left = outside->maybe_left;
     in->dry.maybe_returned = outside->maybe_returned;
 }
@@ -332,6 +338,7 @@ void loop_begin(struct interp *in, struct scope *s, const struct ast *stmt, stru
         .n_demands = *in->o.n_demands,
         .n_nodes = in->o.graph->n_nodes,
         .uncertain = in->dry.uncertain,
+        .guesses = in->dry.guesses,
         .outer_maybe_left = in->dry.maybe_left,
     };
     in->dry.maybe_left = false;
@@ -410,6 +417,7 @@ bool loop_end(struct interp *in, struct loop_watch *w, bool ok) {
             flow = FLOW_ERROR;
     }
     in->dry.uncertain = w->uncertain + in->dry.maybe_returned;
+    in->dry.guesses = in->dry.maybe_returned ? in->dry.guesses : w->guesses;
     in->dry.maybe_left = w->outer_maybe_left;
     return end_in(in, in->stopped ? FLOW_ERROR : flow);
 }

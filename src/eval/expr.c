@@ -188,6 +188,17 @@ static bool eval_unary(struct interp *in, struct scope *s, const struct ast *e, 
     return true;
 }
 
+/* "accuracy > best": whatever is known elsewhere, a run may go either way. An unknown value that is
+ * asked for its kind (`k == none`, is_number(k)) goes with what else depends on it. */
+static bool is_comparison(const struct ast *e) {
+    static const char *const words[] = {"<", "<=", ">", ">="};
+    for (int i = 0; e->kind == AST_BINARY && i < 4; i++)
+        if (!strcmp(e->text, words[i]))
+            return true;
+    bool joins = e->kind == AST_BINARY && (!strcmp(e->text, "and") || !strcmp(e->text, "or"));
+    return joins && is_comparison(e->kids[0]) && is_comparison(e->kids[1]);
+}
+
 static bool eval_if(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
     struct value condition;
     enum truth truth;
@@ -197,7 +208,7 @@ static bool eval_if(struct interp *in, struct scope *s, const struct ast *e, str
     if (!eval_condition(in, condition, e->kids[0]->span, &truth))
         return false;
     if (truth == TRUTH_UNKNOWN)
-        return dry_if(in, s, e, out);
+        return dry_if(in, s, e, is_missing(condition) && !is_comparison(e->kids[0]), out);
     const struct ast *branch = truth == TRUTH_YES ? e->kids[1] : e->kids[2];
     if (!branch)
         return true;

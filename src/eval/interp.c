@@ -19,6 +19,10 @@ bool interp_fail(struct interp *in, struct diag *d) {
     in->flow = FLOW_ERROR;
     if (in->o.dry) {
         in->dry.n_failures++;
+        if (in->dry.guesses)
+            diag_drop_guessed(in->o.diags);
+        else
+            diag_keep(in->o.diags);
         diag_drop_repeated(in->o.diags);
     } else {
         in->failed = true;

@@ -78,6 +78,10 @@ struct dry {
     uint64_t n_statements; /* walked: what the walk may cost is bounded */
     double began_s;
     int uncertain;     /* > 0: whether a run comes here is not known */
+    /* > 0: which way a run goes here depends on a value that is not known, and other values may
+     * depend on it as well: an error may be of a way that no run goes. Only missing names are
+     * reported. */
+    int guesses;
     bool maybe_left;   /* the round under way may have ended before: break, continue */
     bool maybe_returned;
     ARRAY(const struct ast *) shown; /* settled.c's statements */
@@ -277,7 +281,8 @@ void dry_forget(struct interp *in, struct scope *s, const struct ast *stmt);
 struct dry dry_enter(struct interp *in);
 void dry_leave(struct interp *in, const struct dry *outside, struct value *result);
 /* Both branches of an IF whose condition is not known. */
-bool dry_if(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
+bool dry_if(struct interp *in, struct scope *s, const struct ast *e, bool guess,
+            struct value *out);
 /* A loop is walked as it runs until a round demands something, or may have ended early, or is one
  * of many that build nothing. One more round is walked then with all that the loop assigns unknown.
  * Outside of a dry run these do nothing. */
@@ -286,7 +291,7 @@ struct loop_watch {
     const struct ast *stmt, *body; /* stmt NULL: not in a dry run */
     uint64_t n_demands;            /* before the loop, as are: */
     uint32_t n_nodes;
-    int uncertain;
+    int uncertain, guesses;
     bool outer_maybe_left;
     int64_t n_rounds;
     bool enough; /* no more rounds are walked as they are */

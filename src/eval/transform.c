@@ -18,6 +18,9 @@ bool optimizer_parts(struct interp *in, struct value v, struct span at, struct o
     char text[128];
     p->transforms = v.kind == VALUE_CHAIN ? v.chain->at : NULL;
     p->n_transforms = v.kind == VALUE_CHAIN ? v.chain->n - 1 : 0;
+    struct value last = v.kind == VALUE_CHAIN && v.chain->n ? v.chain->at[v.chain->n - 1] : v;
+    if (is_missing(last))
+        return fail_silently(in);
     if (!is_optimizer(v)) {
         describe_value(in, v, text, sizeof text);
         struct diag *d =

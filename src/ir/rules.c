@@ -134,14 +134,14 @@ static bool refuse_two_stretch(struct shape_call *c, int rank) {
     shape_mark(c, which[0], -1);
     shape_mark(c, which[1], -1);
     const struct shape *a = &c->in[which[0]], *b = &c->in[which[1]];
-    if (a->rank == 2 && b->rank == 1 && dim_is_one(a->d[1]))
-        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so "
-                      "with `new`: a[:, new] - b");
-    else if (b->rank == 2 && a->rank == 1 && dim_is_one(b->d[1]))
-        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so "
-                      "with `new`: a - b[:, new]");
+    bool column_and_row = (a->rank == 2 && b->rank == 1 && dim_is_one(a->d[1])) ||
+                          (b->rank == 2 && a->rank == 1 && dim_is_one(b->d[1]));
+    if (column_and_row)
+        shape_help(c, "drop the column's axis of 1 with [:, 0]; if every pair is meant, say so with "
+                      "`new` at the other one: row[new, :]");
     else
-        shape_help(c, "if every pair is meant, write the stretched axis on purpose: a[:, new]");
+        shape_help(c, "if every pair is meant, write one of the axes of 1 on purpose: "
+                      "x[:, 0][:, new]");
     return false;
 }
 
