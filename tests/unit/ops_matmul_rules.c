@@ -87,7 +87,7 @@ static void convolutions(void) {
     convolve("batch,7,8,1", "3,3,1,4", 2, pair, "VALID", "[batch, 3, 2, 4]", "");
     convolve("batch,7,8,1", "3,3,1,4", 4, four, "SAME", "[batch, 4, 3, 4]", "");
     convolve("batch,height,8,1", "3,3,1,4", 1, one, "SAME", "[batch, height, 8, 4]", "");
-    convolve("batch,height,8,1", "3,3,1,4", 1, two, "SAME", "[batch, ?, 4, 4]", "");
+    convolve("batch,height,8,1", "3,3,1,4", 1, two, "SAME", "[batch, (height + 1)//2, 4, 4]", "");
     convolve("batch,28,28,1", "5,5,3,32", 1, one, "SAME",
              "conv2d: the filter takes 3 channels, but the image has 1", "");
     convolve("batch,4,28,1", "5,5,1,32", 1, one, "VALID",
@@ -116,7 +116,7 @@ static void grouped_convolutions(void) {
     const int64_t one[] = {1}, two[] = {2};
     convolve_groups("batch,28,28,8", "3,3,2,16", one, 4, "SAME", "[batch, 28, 28, 16]", "");
     convolve_groups("batch,28,28,8", "3,3,1,24", one, 8, "SAME", "[batch, 28, 28, 24]", "");
-    convolve_groups("batch,28,height,8", "3,3,8,4", two, 1, "VALID", "[batch, 24, ?, 4]", "");
+    convolve_groups("batch,28,height,8", "3,3,8,4", two, 1, "VALID", "[batch, 24, height - 4, 4]", "");
     convolve_groups("batch,28,28,c", "3,3,2,16", one, 4, "SAME", "[batch, 28, 28, 16]", "");
     convolve_groups("batch,28,28,8", "3,3,2,16", one, 3, "SAME",
                     "conv2d: 3 groups cannot share the 8 channels of the image",
