@@ -13,7 +13,7 @@
 
 enum value_kind {
     VALUE_NONE,
-    VALUE_POISON, /* what a broken statement should have defined: using it fails without a word */
+    VALUE_POISON,  /* what a broken statement should have defined: using it fails without a word */
     VALUE_UNKNOWN, /* of a dry run: a value of the host that only a run can know (dry.c) */
     VALUE_BOOL,
     VALUE_INT,

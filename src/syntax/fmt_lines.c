@@ -121,7 +121,8 @@ static void add_piece(struct walk *w, const struct token *t, int gap) {
         p.source_gap = w->column - before;
     }
     array_push(w->l->arena, &w->l->pieces, p);
-    advance(w, t->offset + t->length);
+    w->offset = t->offset + t->length;
+    w->column += p.width; /* a tab in a string is a character as others */
 }
 
 /* Words that begin a block's header, where they are not a field's or an argument's name. */
