@@ -230,9 +230,13 @@ int rows_of_node(const struct node *n, const int *rows, const struct rows_dims *
     return f(n, rows, dims);
 }
 
-bool rows_is_reduced(const struct node *n, int axis) {
-    bool reduction =
-        n->op->id == OP_sum || n->op->id == OP_mean || n->op->id == OP_max || n->op->id == OP_min;
-    const struct attr *axes = reduction ? axis_setting(n) : NULL;
-    return axes && is_named(axes, axis);
+static const enum rows_join joins[N_OPS] = {
+#define JOIN(op, how) [OP_##op] = JOIN_##how,
+#include "ir/rows.def"
+#undef JOIN
+};
+
+enum rows_join rows_join_over(const struct node *n, int axis) {
+    enum rows_join how = joins[n->op->id];
+    return how != JOIN_NONE && is_named(axis_setting(n), axis) ? how : JOIN_NONE;
 }

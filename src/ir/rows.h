@@ -36,7 +36,9 @@ struct rows_walk {
 };
 int rows_of_call(struct rows_walk *w, const struct node *n);
 
-/* Whether it is a reduction (of sum, mean, max, min) over `axis` of its input. */
-bool rows_is_reduced(const struct node *n, int axis);
+/* How results over some examples each become the result over all: MEAN weighted by their number.
+ * NONE: n is no reduction over `axis` of its input that this can be done with. */
+enum rows_join { JOIN_NONE, JOIN_SUM, JOIN_MEAN, JOIN_PRODUCT, JOIN_LARGEST, JOIN_LEAST };
+enum rows_join rows_join_over(const struct node *n, int axis);
 
 #endif

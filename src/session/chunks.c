@@ -95,19 +95,31 @@ static bool compute_once(struct chunk_run *k) {
     return true;
 }
 
-/* Adds a chunk's reduction: sums as they are, means by the rows they are of. */
-static void reduce(struct chunk_run *k, int i, const struct tensor *t, int64_t n) {
-    enum op_id op = k->split->pieces[i].node->op->id;
-    double *sum = k->sum[i];
-    for (int64_t e = 0; e < t->n_elements; e++) {
-        double x = tensor_get(t, e);
-        if (op == OP_sum)
-            sum[e] += x;
-        else if (op == OP_mean)
-            sum[e] += x * ((double)n / (double)k->split->n_rows);
-        else if (isnan(x) || (op == OP_max ? x > sum[e] : x < sum[e]))
-            sum[e] = x;
+/* What a reduced piece is before the first chunk. */
+static double first_value(enum rows_join join) {
+    return join == JOIN_LARGEST ? -INFINITY : join == JOIN_LEAST ? INFINITY : join == JOIN_PRODUCT;
+}
+
+static double join_value(enum rows_join join, double so_far, double x, double share) {
+    switch (join) {
+    case JOIN_MEAN:
+        return so_far + x * share;
+    case JOIN_PRODUCT:
+        return so_far * x;
+    case JOIN_LARGEST:
+        return isnan(x) || x > so_far ? x : so_far;
+    case JOIN_LEAST:
+        return isnan(x) || x < so_far ? x : so_far;
+    default:
+        return so_far + x;
     }
+}
+
+/* Adds a chunk's reduction: means by the rows they are of. */
+static void reduce(struct chunk_run *k, int i, const struct tensor *t, int64_t n) {
+    double share = (double)n / (double)k->split->n_rows;
+    for (int64_t e = 0; e < t->n_elements; e++)
+        k->sum[i][e] = join_value(k->split->pieces[i].join, k->sum[i][e], tensor_get(t, e), share);
 }
 
 static bool allocate(struct chunk_run *k) {
@@ -123,9 +135,8 @@ static bool allocate(struct chunk_run *k) {
         if (p->axis >= 0)
             continue;
         k->sum[i] = arena_array(&k->scratch, double, k->whole[i]->n_elements);
-        enum op_id op = p->node->op->id;
-        for (int64_t e = 0; e < k->whole[i]->n_elements && (op == OP_max || op == OP_min); e++)
-            k->sum[i][e] = op == OP_max ? -INFINITY : INFINITY;
+        for (int64_t e = 0; e < k->whole[i]->n_elements; e++)
+            k->sum[i][e] = first_value(p->join);
     }
     return true;
 }

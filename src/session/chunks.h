@@ -12,6 +12,7 @@
 #ifndef NN_SESSION_CHUNKS_H
 #define NN_SESSION_CHUNKS_H
 
+#include "ir/rows.h"
 #include "session/demand.h"
 
 /* How a demand is run in chunks; lives in the arena of its compiled. */
@@ -23,7 +24,8 @@ struct split {
     int n_once;
     struct piece {
         struct node *node;
-        int axis; /* joined along it; -1: reduced */
+        int axis;            /* joined along it; -1: */
+        enum rows_join join; /* reduced */
         enum dtype dtype;
         struct shape shape; /* of the whole */
     } * pieces;             /* what the rest needs of the chunks */

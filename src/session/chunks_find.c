@@ -69,10 +69,9 @@ static bool choose_feeds(struct cut *c, struct dim rows) {
         const struct shape *s = &r->fed[i]->shape;
         c->split->fed_axis[i] = -1;
         for (int a = 0; a < s->rank; a++) {
-            bool alike = dim_same(s->d[a], rows) ||
-                         (a == 0 && !dim_is_named(symbols, rows) &&
-                          may_count_rows(symbols, s->d[a]) &&
-                          r->value[i]->dim[a] == c->split->n_rows);
+            bool alike = dim_same(s->d[a], rows) || (a == 0 && !dim_is_named(symbols, rows) &&
+                                                     may_count_rows(symbols, s->d[a]) &&
+                                                     r->value[i]->dim[a] == c->split->n_rows);
             if (alike && c->split->fed_axis[i] >= 0)
                 return false;
             if (!alike)
@@ -117,26 +116,29 @@ static void find_rows(struct cut *c) {
         for (int k = 0; k < n->n_in && mixes; k++)
             mixes = c->rows[n->in[k]->number] != ROWS_MIXED;
         int first = n->n_in ? c->rows[n->in[0]->number] : ROWS_NONE;
-        if (mixes && !(first >= 0 && rows_is_reduced(n, first)) && !c->mixer)
+        if (mixes && !(first >= 0 && rows_join_over(n, first) != JOIN_NONE) && !c->mixer)
             c->mixer = n;
     }
 }
 
 /* ---- what a chunk gives */
 
-static void add_piece(struct cut *c, struct node *n, int axis) {
+static void add_piece(struct cut *c, struct node *n, int axis, enum rows_join join) {
     struct split *s = c->split;
     for (int i = 0; i < s->n_pieces; i++)
         if (s->pieces[i].node == n)
             return;
-    s->pieces[s->n_pieces++] = (struct piece){.node = n, .axis = axis};
+    s->pieces[s->n_pieces++] = (struct piece){.node = n, .axis = axis, .join = join};
 }
 
-/* A reduction of floats over the examples is done chunk by chunk when joining its input would take
- * much of the budget. */
-static bool is_reduced_in_chunks(const struct cut *c, const struct node *n, int axis) {
-    return c->bytes && n->n_in == 1 && dtype_is_float(n->dtype) && rows_is_reduced(n, axis) &&
-           c->bytes[n->in[0]->number] > (double)c->split->budget_bytes / 4;
+/* A reduction over the examples is done chunk by chunk when joining its input would take much of the
+ * budget. Whole numbers are not: they would have to be added as such. */
+static enum rows_join join_in_chunks(const struct cut *c, const struct node *n, int axis) {
+    bool plain = dtype_is_float(n->dtype) || n->dtype == DTYPE_BOOL;
+    if (!plain || !c->bytes || n->n_in != 1 ||
+        c->bytes[n->in[0]->number] <= (double)c->split->budget_bytes / 4)
+        return JOIN_NONE;
+    return rows_join_over(n, axis);
 }
 
 static void find_pieces(struct cut *c) {
@@ -144,7 +146,7 @@ static void find_pieces(struct cut *c) {
     c->split->n_pieces = 0;
     for (int i = 0; i < r->n_fetch; i++)
         if (c->rows[r->fetch[i]->number] >= 0 && !is_fed((void *)r, r->fetch[i]))
-            add_piece(c, r->fetch[i], c->rows[r->fetch[i]->number]);
+            add_piece(c, r->fetch[i], c->rows[r->fetch[i]->number], JOIN_NONE);
     for (int i = 0; i < c->order.n; i++) {
         struct node *n = c->order.at[i];
         if (c->rows[i] != ROWS_MIXED || is_fed((void *)r, n))
@@ -153,10 +155,11 @@ static void find_pieces(struct cut *c) {
             int axis = c->rows[n->in[k]->number];
             if (axis < 0)
                 continue;
-            if (is_reduced_in_chunks(c, n, axis))
-                add_piece(c, n, -1);
+            enum rows_join join = join_in_chunks(c, n, axis);
+            if (join != JOIN_NONE)
+                add_piece(c, n, -1, join);
             else if (!is_fed((void *)r, n->in[k]))
-                add_piece(c, n->in[k], axis);
+                add_piece(c, n->in[k], axis, JOIN_NONE);
         }
     }
 }
