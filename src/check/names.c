@@ -100,26 +100,14 @@ static void see(struct names *ns, const struct ast *e) {
             bind(ns, e->kids[0]->kids[i]);
         see_from(ns, e, 1);
         return;
-    case AST_PLACEHOLDER:
-    case AST_VARIABLE:
-    case AST_FN:
-    case AST_LAYER_DEF:
-    case AST_LOSS_DEF:
-    case AST_METRIC_DEF:
-    case AST_OPTIMIZER_DEF:
-    case AST_TRANSFORM_DEF:
-    case AST_PARAM:
-    case AST_STATE:
-    case AST_SETTING:
-        bind(ns, e);
-        see_from(ns, e, 0);
-        return;
     case AST_UPDATE:
     case AST_GRADIENT_DEF: /* names a function */
         name_of(ns, e->text)->n_read++;
         see_from(ns, e, 0);
         return;
     default:
+        if (e->kind == AST_PARAM || ast_binds_text(e))
+            bind(ns, e);
         see_from(ns, e, 0);
         return;
     }

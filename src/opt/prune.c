@@ -4,7 +4,7 @@
  *
  * Not for: nodes without users (dce.c), which this leaves behind. */
 #include "ir/loop.h"
-#include "opt/opt.h"
+#include "opt/rewrite.h"
 
 void opt_prune(struct program *p);
 
@@ -54,16 +54,13 @@ static struct node *renew(struct pruning *v, struct node *n) {
         return n;
     if (n->op->id == OP_scan)
         return prune_scan(v, n, in);
-    struct attr which = {.kind = ATTR_INT};
-    struct node like = *n;
-    like.in = in;
-    if (n->op->id == OP_scan_result) {
-        which.i = v->becomes[n->in[0]->number][n->attr[0].i];
-        like.attr = &which;
-    }
-    struct node *made = graph_intern(&v->p->graph, &like);
-    made->name = made->name ? made->name : n->name;
-    return made;
+    if (n->op->id != OP_scan_result)
+        return rewrite_inputs(v->p, n, in);
+    struct attr which = {.kind = ATTR_INT,
+                         .i = v->becomes[n->in[0]->number][n->attr[0].i]};
+    struct node other = *n;
+    other.attr = &which;
+    return rewrite_inputs(v->p, &other, in);
 }
 
 void opt_prune(struct program *p) {

@@ -9,7 +9,7 @@
  *
  * Not for: running (exec/loop.c). */
 #include "ir/loop.h"
-#include "opt/opt.h"
+#include "opt/rewrite.h"
 
 void opt_remember(struct program *p);
 
@@ -93,13 +93,7 @@ static struct node *renew(struct remembering *v, struct node *n) {
         if (f)
             return make_recalling(v, n, in, f);
     }
-    if (!moved)
-        return n;
-    struct node like = *n;
-    like.in = in;
-    struct node *made = graph_intern(&v->p->graph, &like);
-    made->name = made->name ? made->name : n->name;
-    return made;
+    return moved ? rewrite_inputs(v->p, n, in) : n;
 }
 
 void opt_remember(struct program *p) {

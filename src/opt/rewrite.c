@@ -10,7 +10,9 @@ enum { MAX_STEPS = 32, MAX_UNIFORM_ELEMENTS = 64 };
 struct node *rewrite_inputs(struct program *p, struct node *n, struct node *const *in) {
     struct node like = *n;
     like.in = (struct node **)in;
-    return graph_intern(&p->graph, &like);
+    struct node *made = graph_intern(&p->graph, &like);
+    made->name = made->name ? made->name : n->name;
+    return made;
 }
 
 struct node *rewrite_stretch(struct program *p, struct node *x, const struct node *like) {

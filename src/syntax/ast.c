@@ -13,6 +13,24 @@ static const char *const kind_names[] = {
 
 const char *ast_kind_name(enum ast_kind kind) { return kind_names[kind]; }
 
+bool ast_binds_text(const struct ast *e) {
+    switch (e->kind) {
+    case AST_PLACEHOLDER:
+    case AST_VARIABLE:
+    case AST_FN:
+    case AST_LAYER_DEF:
+    case AST_LOSS_DEF:
+    case AST_METRIC_DEF:
+    case AST_OPTIMIZER_DEF:
+    case AST_TRANSFORM_DEF:
+    case AST_STATE:
+    case AST_SETTING:
+        return e->text != NULL;
+    default:
+        return false;
+    }
+}
+
 static void dump_quoted(const char *text, size_t n, FILE *out) {
     putc('"', out);
     for (size_t i = 0; i < n; i++) {

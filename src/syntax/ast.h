@@ -3,6 +3,7 @@
 #ifndef NN_SYNTAX_AST_H
 #define NN_SYNTAX_AST_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -30,6 +31,8 @@ struct ast {
 };
 
 const char *ast_kind_name(enum ast_kind kind);
+/* A declaration or definition, which binds its own `text` in the scope that it stands in. */
+bool ast_binds_text(const struct ast *e);
 
 /* (call (name dense) (int 64)) @12:9-12:18, one statement a line, blocks indented. */
 void ast_dump(const struct ast *tree, const struct sources *sources, FILE *out);
