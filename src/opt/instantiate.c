@@ -228,8 +228,8 @@ static const char *sizes_text(struct instance *in, struct dim dim, const char *b
         const struct symbol *s = symbols_at(symbols, k);
         for (int t = 0; t < s->n_terms; t++) before = sizes_text(in, s->term[t], before);
         if (s->kind == SYMBOL_QUOTIENT) before = sizes_text(in, s->divisor, before);
-        if (s->kind != SYMBOL_PLAIN || in->binder.known.size[k] < 0) continue;
-        const char *one = arena_printf(&in->scratch, "%s is %" PRId64, s->name ? s->name : "?",
+        if (s->kind != SYMBOL_PLAIN || !s->name || in->binder.known.size[k] < 0) continue;
+        const char *one = arena_printf(&in->scratch, "%s is %" PRId64, s->name,
                                        in->binder.known.size[k]);
         if (strstr(before, one)) continue;
         const struct node *from = in->binder.from[k];
@@ -335,6 +335,17 @@ static enum outcome bind_setting(struct instance *in, const struct node *n, cons
     return FAILED;
 }
 
+/* What a rule refuses now passed when the line ran: said is what the names in it have become. */
+static void note_sizes(struct instance *in, const struct node *n) {
+    const char *sizes = "";
+    for (int k = 0; k < n->n_in; k++)
+        for (int i = 0; i < n->in[k]->shape.rank; i++)
+            sizes = sizes_text(in, n->in[k]->shape.d[i], sizes);
+    if (!in->diags->list.n) return;
+    struct diag *d = in->diags->list.at[in->diags->list.n - 1];
+    if (in->demanded_at) diag_note(d, demand_span(in), "demanded here%s", sizes);
+}
+
 enum outcome instance_append(struct instance *in, struct build *b, const struct node *n,
                              struct node **inputs, struct node **copy, uint32_t *unbound) {
     struct attr attr[MAX_SETTINGS];
@@ -351,6 +362,7 @@ enum outcome instance_append(struct instance *in, struct build *b, const struct 
     *copy = n->op->id == OP_scan_result
                 ? build_scan_result(b, inputs[0], (int)n->attr[0].i)
                 : build_op(b, n->op->id, inputs, n->n_in, attr, n->at, n->path);
+    if (!*copy) note_sizes(in, n);
     return *copy ? COPIED : FAILED;
 }
 
