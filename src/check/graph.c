@@ -52,9 +52,12 @@ static void check_softmax_twice(const struct lint *l, const struct node *loss) {
     const struct node *softmax = find_softmax(loss->in[0]);
     if (!softmax || !softmax->origin)
         return;
-    struct diag *d = diag_warning(l->diags, E_SOFTMAX_TWICE, loss->at[0],
-                                  "%s applies softmax itself, but is given the result of %s",
-                                  loss->op->name, softmax->op->name);
+    bool is_loss = loss->op->id != OP_softmax && loss->op->id != OP_log_softmax;
+    struct diag *d =
+        diag_warning(l->diags, E_SOFTMAX_TWICE, loss->at[0],
+                     is_loss ? "%s applies softmax itself, but is given the result of %s"
+                             : "%s of what %s gave: softmax is applied twice",
+                     loss->op->name, softmax->op->name);
     diag_trail(d, loss->origin);
     if (loss->origin == user_frame(l, loss->origin))
         diag_label(d, loss->at[0], "from %s, line %u", softmax->op->name, user_line(l, softmax));
@@ -141,6 +144,9 @@ static void check_node(const struct lint *l, const struct node *n) {
         break;
     case OP_softmax:
     case OP_log_softmax:
+        check_softmax_twice(l, n);
+        check_single_axis(l, n);
+        break;
     case OP_argmax:
     case OP_argmin:
         check_single_axis(l, n);
