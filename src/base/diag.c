@@ -49,6 +49,8 @@ static struct diag *report(struct diags *ds, enum diag_code code, enum severity 
     d->message = arena_vprintf(ds->arena, format, args);
     d->owner = ds;
     if (severity == SEVERITY_ERROR) {
+        if (ds->only_names && code != E_UNKNOWN_NAME)
+            return d;
         /* A line that is reached twice (a function that is called again) is wrong once. */
         if (is_repeated(ds, d))
             return d;
@@ -92,22 +94,6 @@ struct diag *diag_remark(struct diags *ds, struct span at, const char *format, .
     struct diag *d = report(ds, E_NONE, SEVERITY_NOTE, at, format, args);
     va_end(args);
     return d;
-}
-
-void diag_drop_guessed(struct diags *ds) {
-    struct diag *last = ds->list.n > ds->n_printed ? ds->list.at[ds->list.n - 1] : NULL;
-    if (!last || last->is_kept || last->severity != SEVERITY_ERROR)
-        return;
-    last->is_kept = last->code == E_UNKNOWN_NAME;
-    if (last->is_kept)
-        return;
-    ds->list.n--;
-    ds->n_errors--;
-}
-
-void diag_keep(struct diags *ds) {
-    if (ds->list.n)
-        ds->list.at[ds->list.n - 1]->is_kept = true;
 }
 
 void diag_drop_repeated(struct diags *ds) {

@@ -43,13 +43,12 @@ struct label {
 struct diag {
     enum diag_code code;
     enum severity severity;
-    struct span at; /* file:line:col of the first line */
+    struct span at;       /* file:line:col of the first line */
     struct span found_at; /* before a trail moved it to the user's frame */
     const char *message;
     ARRAY(struct label) labels; /* underlined; when empty, `at` is underlined */
     ARRAY(struct label) notes;  /* "note: ..." with their own place, or none (source 0) */
     const char *help;
-    bool is_kept; /* whatever is guessed later */
     const struct origin *trail; /* callers, printed as "called from" lines, user's frame first */
     struct diags *owner;
 };
@@ -60,20 +59,18 @@ struct diags {
     ARRAY(struct diag *) list;
     int n_errors, n_warnings, n_dropped;
     int n_printed, n_dropped_printed; /* how far diag_flush came */
+    bool only_names;  /* errors of other kinds are made, but not kept (eval/dry.c) */
     bool unsupported; /* an error of code NOT_SUPPORTED was reported: exit status 3 */
 };
 
 struct diag *diag_error(struct diags *ds, enum diag_code code, struct span at, const char *format,
                         ...) __attribute__((format(printf, 4, 5)));
-struct diag *diag_warning(struct diags *ds, enum diag_code code, struct span at,
-                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+struct diag *diag_warning(struct diags *ds, enum diag_code code, struct span at, const char *format,
+                          ...) __attribute__((format(printf, 4, 5)));
 /* A remark that is neither (a shadowed name, data generated instead of found). */
 struct diag *diag_remark(struct diags *ds, struct span at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Forgets the last report unless it is of a missing name, or was kept. */
-void diag_drop_guessed(struct diags *ds);
-void diag_keep(struct diags *ds);
 /* Forgets the last report when an earlier one has its code, place and words. */
 void diag_drop_repeated(struct diags *ds);
 

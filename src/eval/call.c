@@ -35,6 +35,17 @@ static bool call_hole(struct interp *in, struct function *f, struct args *a, str
     return eval_expr_inside(in, s, f->tree, out);
 }
 
+bool end_body(struct interp *in, bool ok, const struct ast *body, struct value *out) {
+    if (ok || in->flow == FLOW_ERROR || in->flow == FLOW_NONE)
+        return ok;
+    if (in->flow != FLOW_RETURN)
+        return fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
+                       in->flow == FLOW_BREAK ? "break" : "continue");
+    *out = in->returned;
+    in->flow = FLOW_NONE;
+    return true;
+}
+
 /* Arguments are bound in the caller's name, the body is run in the function's. */
 static bool run_function(struct interp *in, struct function *f, struct args *a,
                          const struct origin *caller, struct value *out) {
@@ -55,14 +66,7 @@ static bool run_function(struct interp *in, struct function *f, struct args *a,
         ok = custom_begin(in, f, s, &custom);
     if (ok)
         ok = body->kind == AST_BLOCK ? eval_block(in, s, body, out) : eval_expr(in, s, body, out);
-    if (!ok && in->flow == FLOW_RETURN) {
-        *out = in->returned;
-        in->flow = FLOW_NONE;
-        ok = true;
-    } else if (!ok && (in->flow == FLOW_BREAK || in->flow == FLOW_CONTINUE)) {
-        ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
-                     in->flow == FLOW_BREAK ? "break" : "continue");
-    }
+    ok = end_body(in, ok, body, out);
     return ok && (!f->gradient || custom_end(in, f, &custom, a->call, out));
 }
 

@@ -23,8 +23,19 @@ struct list_shape {
     bool floats, bools, numbers;
 };
 
+static bool refuse_element(struct interp *in, struct value v, struct span at) {
+    struct diag *d = diag_error(in->o.diags, E_WRONG_KIND, at,
+                                "a list of numbers is needed here, but it has %s in it",
+                                value_kind_words(v.kind));
+    if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
+        diag_help(d,
+                  "stack([..]) joins tensors along a new axis, concat([..]) along one they have");
+    return interp_fail(in, d);
+}
+
 static bool measure_list(struct interp *in, struct value v, struct span at, int depth,
                          struct list_shape *ls) {
+    v = scalar_number(v);
     if (v.kind == VALUE_INT || v.kind == VALUE_FLOAT || v.kind == VALUE_BOOL) {
         ls->floats |= v.kind == VALUE_FLOAT;
         ls->bools |= v.kind == VALUE_BOOL;
@@ -39,9 +50,7 @@ static bool measure_list(struct interp *in, struct value v, struct span at, int 
     if (is_missing(v))
         return fail_silently(in);
     if (v.kind != VALUE_LIST)
-        return fail_at(in, E_WRONG_KIND, at,
-                       "a list of numbers is needed here, but it has %s in it",
-                       value_kind_words(v.kind));
+        return refuse_element(in, v, at);
     if (depth == MAX_RANK)
         return fail_at(in, E_SHAPE, at, "lists nested more than %d deep cannot be a tensor",
                        MAX_RANK);
@@ -60,6 +69,7 @@ static bool measure_list(struct interp *in, struct value v, struct span at, int 
 }
 
 static void fill_list(struct tensor *t, struct value v, int64_t *next) {
+    v = scalar_number(v);
     if (v.kind == VALUE_LIST) {
         for (int i = 0; i < v.list->n; i++)
             fill_list(t, v.list->at[i], next);
@@ -72,6 +82,7 @@ static void fill_list(struct tensor *t, struct value v, int64_t *next) {
 }
 
 static bool fits_int(struct interp *in, struct value v, struct span at, enum dtype t) {
+    v = scalar_number(v);
     static const double low[] = {[DTYPE_I32] = -0x1p31, [DTYPE_I64] = -0x1p63, [DTYPE_U8] = 0};
     static const double high[] = {[DTYPE_I32] = 0x1p31, [DTYPE_I64] = 0x1p63, [DTYPE_U8] = 256};
     if (v.kind == VALUE_LIST) {
@@ -113,6 +124,18 @@ struct tensor *list_tensor(struct interp *in, struct value v, struct span at, in
     return tensor;
 }
 
+/* A named size as a number of the graph, which only a feed settles: the sum of as many ones. */
+static struct node *size_node(struct interp *in, struct dim d, enum dtype t) {
+    struct shape vector = {.rank = 1, .d = {d}};
+    struct attr attr[3] = {{.kind = ATTR_FLOAT, .f = 1},
+                           {.kind = ATTR_SHAPE, .shape = vector},
+                           {.kind = ATTR_DTYPE, .dtype = t}};
+    struct node *ones = build_op(&in->build, OP_fill, NULL, 0, attr, NULL, NULL);
+    if (ones)
+        root_push(in, V_TENSOR(ones));
+    return ones ? build_1(&in->build, OP_sum, ones) : NULL;
+}
+
 bool to_node(struct interp *in, struct value v, struct span at, int dtype, struct node **out) {
     in->build.origin = interp_origin(in, at);
     *out = NULL;
@@ -122,6 +145,12 @@ bool to_node(struct interp *in, struct value v, struct span at, int dtype, struc
         return true;
     case VALUE_ARRAY:
         *out = build_constant(&in->build, v.array->tensor);
+        break;
+    case VALUE_DIM:
+        *out =
+            size_node(in, v.dim, dtype < 0 || dtype == DTYPE_BOOL ? DTYPE_F32 : (enum dtype)dtype);
+        if (!*out)
+            return interp_fail(in, NULL);
         break;
     case VALUE_BOOL:
         *out = build_scalar(&in->build, dtype >= 0 ? (enum dtype)dtype : DTYPE_BOOL, v.b);

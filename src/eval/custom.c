@@ -9,28 +9,6 @@
 
 /* ---- the definition */
 
-static bool read_options(struct interp *in, struct scope *s, const struct ast *stmt, bool *exact) {
-    *exact = true;
-    for (int i = 3; i < stmt->n_kids; i++) {
-        const struct ast *k = stmt->kids[i];
-        struct value v;
-        if (strcmp(k->text, "exact")) {
-            struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, k->name_at,
-                                        "a gradient takes no setting `%s`", k->text);
-            diag_help(d, "the one setting is exact=false");
-            return interp_fail(in, d);
-        }
-        if (!eval_expr(in, s, k->kids[0], &v))
-            return false;
-        if (is_missing(v))
-            return fail_silently(in);
-        if (v.kind != VALUE_BOOL)
-            return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`exact` must be true or false");
-        *exact = v.b;
-    }
-    return true;
-}
-
 static bool check_lists(struct interp *in, const struct ast *stmt, const struct function *f) {
     const struct ast *params = f->tree->kids[0], *own = stmt->kids[0];
     if (own->n_kids != params->n_kids) {
@@ -48,7 +26,7 @@ static bool check_lists(struct interp *in, const struct ast *stmt, const struct 
 
 bool eval_gradient(struct interp *in, struct scope *s, const struct ast *stmt) {
     const struct value *v = scope_find_own(s, stmt->text), *any = scope_find(s, stmt->text);
-    bool exact;
+    bool exact = true;
     if (any && is_missing(*any))
         return fail_silently(in);
     if (!any) {
@@ -78,7 +56,8 @@ bool eval_gradient(struct interp *in, struct scope *s, const struct ast *stmt) {
         diag_help(d, "the gradient stands before the first call, best below the function");
         return interp_fail(in, d);
     }
-    if (!check_lists(in, stmt, f) || !read_options(in, s, stmt, &exact))
+    if (!check_lists(in, stmt, f) ||
+        !bool_setting(in, s, stmt, 3, "a gradient", "exact", &exact))
         return false;
     f->gradient = stmt;
     f->exact = exact;
@@ -198,14 +177,7 @@ static bool run_gradient(struct interp *in, const struct function *f, struct cus
     in->custom = c;
     bool ok = eval_block(in, c->all, body, out);
     in->custom = c->outer;
-    if (!ok && in->flow == FLOW_RETURN) {
-        *out = in->returned;
-        in->flow = FLOW_NONE;
-        ok = true;
-    } else if (!ok && in->flow != FLOW_ERROR) {
-        ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
-                     in->flow == FLOW_BREAK ? "break" : "continue");
-    }
+    ok = end_body(in, ok, body, out);
     if (ok)
         root_push(in, *out);
     return ok;

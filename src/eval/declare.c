@@ -116,16 +116,15 @@ struct variable *declare_variable(struct interp *in, const char *path, struct sp
     return v;
 }
 
-static bool variable_settings(struct interp *in, struct scope *s, const struct ast *stmt,
-                              bool *trainable) {
-    *trainable = true;
-    for (int i = 2; i < stmt->n_kids; i++) {
+bool bool_setting(struct interp *in, struct scope *s, const struct ast *stmt, int first,
+                  const char *what, const char *name, bool *value) {
+    for (int i = first; i < stmt->n_kids; i++) {
         const struct ast *k = stmt->kids[i];
         struct value v;
-        if (strcmp(k->text, "trainable")) {
+        if (strcmp(k->text, name)) {
             struct diag *d = diag_error(in->o.diags, E_UNKNOWN_ARGUMENT, k->name_at,
-                                        "a variable takes no setting `%s`", k->text);
-            diag_help(d, "the one setting is trainable=false");
+                                        "%s takes no setting `%s`", what, k->text);
+            diag_help(d, "the one setting is %s=%s", name, *value ? "false" : "true");
             return interp_fail(in, d);
         }
         if (!eval_expr(in, s, k->kids[0], &v))
@@ -133,8 +132,8 @@ static bool variable_settings(struct interp *in, struct scope *s, const struct a
         if (is_missing(v))
             return fail_silently(in);
         if (v.kind != VALUE_BOOL)
-            return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`trainable` must be true or false");
-        *trainable = v.b;
+            return fail_at(in, E_WRONG_KIND, k->kids[0]->span, "`%s` must be true or false", name);
+        *value = v.b;
     }
     return true;
 }
@@ -195,7 +194,7 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
     struct shape shape;
     struct node *initial;
     struct value v;
-    bool trainable, typed = stmt->kids[0] != NULL;
+    bool trainable = true, typed = stmt->kids[0] != NULL;
     if (in->body && in->body->instance && !declare_once(in, stmt))
         return false;
     struct variable *known = body_find_variable(in, stmt->text);
@@ -219,7 +218,7 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
     if (!ok)
         return false;
     root_push(in, V_TENSOR(initial));
-    if (!variable_settings(in, s, stmt, &trainable) ||
+    if (!bool_setting(in, s, stmt, 2, "a variable", "trainable", &trainable) ||
         !check_variable(in, s, stmt, initial, typed, t, &shape))
         return false;
     if (!dtype_is_float(initial->dtype))

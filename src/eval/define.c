@@ -112,10 +112,10 @@ static const struct ast *unknown_size(struct scope *s, const struct ast *e) {
 static bool refuse_size(struct interp *in, const struct node *n, int axis,
                         const struct input *input, const char *must, const char *file_name) {
     char have[SHAPE_TEXT], shape[SHAPE_TEXT], words[80];
-    struct diag *d = diag_error(
-        in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
-        input_words(input, words, sizeof words), must,
-        dim_print(have, sizeof have, in->o.symbols, n->shape.d[axis]));
+    struct diag *d =
+        diag_error(in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
+                   input_words(input, words, sizeof words), must,
+                   dim_print(have, sizeof have, in->o.symbols, n->shape.d[axis]));
     diag_label(d, input->at, "%s%s", dtype_name(n->dtype),
                shape_print(shape, sizeof shape, in->o.symbols, &n->shape));
     if (file_name)
@@ -147,10 +147,11 @@ static bool solve_size(struct interp *in, struct scope *s, const struct ast *e,
     scope_set(&in->heap, s, name->text, dim_value(x));
     const struct ast *another = unknown_size(s, e);
     if (another)
-        return fail_at(in, E_SHAPE, e->span,
-                       "`%s` and `%s` cannot both be found from one size: let one of them be a size "
-                       "of its own",
-                       name->text, another->text);
+        return fail_at(
+            in, E_SHAPE, e->span,
+            "`%s` and `%s` cannot both be found from one size: let one of them be a size "
+            "of its own",
+            name->text, another->text);
     if (!size_with(in, s, e, name->text, dim_const(1), &one) ||
         !size_with(in, s, e, name->text, dim_const(2), &two) ||
         !size_with(in, s, e, name->text, x, &any))
@@ -291,9 +292,8 @@ static bool bind_input_type(struct interp *in, struct scope *s, const struct inp
             if (size->kind == AST_DIM_ANY || (size->kind == AST_BINARY) != round)
                 continue;
             int axis = rest >= 0 && i > rest ? n->shape.rank - (type->n_kids - i) : i;
-            bool ok = i == rest
-                          ? bind_rest(in, s, input, n, i, n->shape.rank - (type->n_kids - 1))
-                          : bind_dim(in, s, size, n, axis, input);
+            bool ok = i == rest ? bind_rest(in, s, input, n, i, n->shape.rank - (type->n_kids - 1))
+                                : bind_dim(in, s, size, n, axis, input);
             if (!ok)
                 return false;
         }
@@ -382,14 +382,7 @@ bool run_body(struct interp *in, struct body *b, struct definition *d, struct sc
     in->body = b;
     struct dry outside = dry_enter(in);
     bool ok = eval_block(in, s, body, out);
-    if (!ok && in->flow == FLOW_RETURN) {
-        *out = in->returned;
-        in->flow = FLOW_NONE;
-        ok = true;
-    } else if (!ok && in->flow != FLOW_ERROR) {
-        ok = fail_at(in, E_MISPLACED, body->span, "`%s` outside of a loop",
-                     in->flow == FLOW_BREAK ? "break" : "continue");
-    }
+    ok = end_body(in, ok, body, out);
     dry_leave(in, &outside, out);
     in->body = b->outer;
     free(b->sites.at);

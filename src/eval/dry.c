@@ -129,20 +129,6 @@ static bool same(struct interp *in, struct value a, struct value b) {
     if (a.kind != b.kind || interp_stack_is_deep(in))
         return false;
     switch (a.kind) {
-    case VALUE_NONE:
-    case VALUE_POISON:
-    case VALUE_UNKNOWN:
-        return true;
-    case VALUE_BOOL:
-        return a.b == b.b;
-    case VALUE_INT:
-        return a.i == b.i;
-    case VALUE_FLOAT:
-        return !memcmp(&a.f, &b.f, sizeof a.f);
-    case VALUE_DTYPE:
-        return a.dtype == b.dtype;
-    case VALUE_DIM:
-        return dim_same(a.dim, b.dim);
     case VALUE_STRING:
         return a.string->n == b.string->n && !memcmp(a.string->text, b.string->text, a.string->n);
     case VALUE_LIST:
@@ -157,7 +143,7 @@ static bool same(struct interp *in, struct value a, struct value b) {
     case VALUE_FUNCTION:
         return a.function->tree == b.function->tree && a.function->scope == b.function->scope;
     default:
-        return a.object == b.object;
+        return value_is(a, b);
     }
 }
 
@@ -268,10 +254,16 @@ static bool end_in(struct interp *in, enum flow flow) {
     return flow == FLOW_NONE;
 }
 
+static void set_guesses(struct interp *in, int n) {
+    in->dry.guesses = n;
+    if (in->o.dry)
+        in->o.diags->only_names = n > 0;
+}
+
 bool dry_if(struct interp *in, struct scope *s, const struct ast *e, bool guess,
             struct value *out) {
     int uncertain = in->dry.uncertain;
-    in->dry.guesses += guess;
+    set_guesses(in, in->dry.guesses + guess);
     struct value other_out, returned = V_NONE;
     int n_roots = in->roots.n;
     struct scope_state before = scope_save(s);
@@ -301,7 +293,7 @@ bool dry_if(struct interp *in, struct scope *s, const struct ast *e, bool guess,
             in->returned = V_UNKNOWN;
     }
     if (in->dry.uncertain == uncertain)
-        in->dry.guesses -= guess;
+        set_guesses(in, in->dry.guesses - guess);
     scope_state_free(&after);
     in->roots.n = n_roots;
     root_push(in, *out);
@@ -320,7 +312,7 @@ void dry_leave(struct interp *in, const struct dry *outside, struct value *resul
     if (in->dry.maybe_returned)
         *result = V_UNKNOWN;
     in->dry.uncertain = outside->uncertain;
-    in->dry.guesses = outside->guesses;
+    set_guesses(in, outside->guesses);
     in->dry.maybe_left = outside->maybe_left;
     in->dry.maybe_returned = outside->maybe_returned;
 }
@@ -417,7 +409,7 @@ bool loop_end(struct interp *in, struct loop_watch *w, bool ok) {
             flow = FLOW_ERROR;
     }
     in->dry.uncertain = w->uncertain + in->dry.maybe_returned;
-    in->dry.guesses = in->dry.maybe_returned ? in->dry.guesses : w->guesses;
+    set_guesses(in, in->dry.maybe_returned ? in->dry.guesses : w->guesses);
     in->dry.maybe_left = w->outer_maybe_left;
     return end_in(in, in->stopped ? FLOW_ERROR : flow);
 }

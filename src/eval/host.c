@@ -245,8 +245,8 @@ static bool dim_arithmetic(struct interp *in, const char *op, struct value a, st
     else if (!strcmp(op, "//"))
         ok = dim_floor_divide(s, x, y, &r);
     else if (!strcmp(op, "%"))
-        ok = dim_floor_divide(s, x, y, &r) && dim_multiply(s, r, y, &r) &&
-             dim_subtract(s, x, r, &r);
+        ok =
+            dim_floor_divide(s, x, y, &r) && dim_multiply(s, r, y, &r) && dim_subtract(s, x, r, &r);
     else if (!dim_is_const(y) || y.k < 0)
         return fail_at(in, E_ARITHMETIC, at,
                        "`**` of a size needs a power that is a whole number, 0 or more");
@@ -328,8 +328,7 @@ static const struct {
     {"and", OP_logical_and}, {"or", OP_logical_or},
 };
 
-/* An array of one float or int without axes counts as a number beside another number. */
-static struct value scalar_number(struct value v) {
+struct value scalar_number(struct value v) {
     if (v.kind != VALUE_ARRAY || v.array->tensor->rank)
         return v;
     const struct tensor *t = v.array->tensor;
@@ -368,7 +367,7 @@ bool eval_binary(struct interp *in, const char *op, struct value a, struct value
     bool with_none = a.kind == VALUE_NONE || b.kind == VALUE_NONE;
     if (strcmp(op, "@") && (!tensors || with_none))
         return host_binary(in, op, a, b, at_a, at_b, whole, out);
-    if (!is_tensor_like(a) || !is_tensor_like(b))
+    if ((!is_tensor_like(a) && a.kind != VALUE_DIM) || (!is_tensor_like(b) && b.kind != VALUE_DIM))
         return refuse_operands(in, op, a, b, at_a, at_b);
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
         if (!strcmp(op, operators[i].spelling))

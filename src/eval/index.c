@@ -121,8 +121,7 @@ struct slicing {
 };
 
 /* A bound is a whole number or a named size. */
-static bool axis_bound(struct interp *in, struct scope *s, const struct ast *e,
-                       struct dim *bound) {
+static bool axis_bound(struct interp *in, struct scope *s, const struct ast *e, struct dim *bound) {
     struct value v;
     if (!e)
         return true;
@@ -148,9 +147,10 @@ static bool single_index(struct interp *in, const struct ast *item, const struct
         char text[SHAPE_TEXT];
         *begin = v.dim;
         if (dim_same(v.dim, size))
-            return fail_at(in, E_OUT_OF_RANGE, item->span,
-                           "index %s is outside of axis %d, which has %s elements: the last is at -1",
-                           dim_print(text, sizeof text, in->o.symbols, size), axis, text);
+            return fail_at(
+                in, E_OUT_OF_RANGE, item->span,
+                "index %s is outside of axis %d, which has %s elements: the last is at -1",
+                dim_print(text, sizeof text, in->o.symbols, size), axis, text);
         return dim_add(in->o.symbols, v.dim, one, end) ||
                fail_at(in, E_OUT_OF_RANGE, item->span, "this index is too large");
     }

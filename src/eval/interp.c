@@ -19,10 +19,6 @@ bool interp_fail(struct interp *in, struct diag *d) {
     in->flow = FLOW_ERROR;
     if (in->o.dry) {
         in->dry.n_failures++;
-        if (in->dry.guesses)
-            diag_drop_guessed(in->o.diags);
-        else
-            diag_keep(in->o.diags);
         diag_drop_repeated(in->o.diags);
     } else {
         in->failed = true;
@@ -39,11 +35,6 @@ bool fail_at(struct interp *in, enum diag_code code, struct span at, const char 
     struct diag *d = diag_error(in->o.diags, code, at, "%s", text);
     arena_free(&scratch);
     return interp_fail(in, d);
-}
-
-bool unsupported(struct interp *in, struct span at, const char *what) {
-    in->o.diags->unsupported = true;
-    return fail_at(in, E_NOT_SUPPORTED, at, "%s: not supported yet", what);
 }
 
 /* Origins are interned: an expression evaluated a million times has one. */

@@ -195,7 +195,6 @@ void interp_collect(struct interp *in);
 void interp_collect_if_due(struct interp *in);
 bool fail_at(struct interp *in, enum diag_code code, struct span at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-bool unsupported(struct interp *in, struct span at, const char *what);
 const char *intern(struct interp *in, const char *text);
 /* Whoever follows the nesting of a script's calls or values asks first. */
 bool interp_stack_is_deep(const struct interp *in);
@@ -232,6 +231,8 @@ bool eval_truth(struct interp *in, struct value v, struct span at, bool *truth);
 /* The same where a dry run may find that it cannot be known. */
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 bool eval_condition(struct interp *in, struct value v, struct span at, enum truth *truth);
+/* An array of one element without axes is a number beside other numbers. */
+struct value scalar_number(struct value v);
 bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
                  struct span at_a, struct span at_b, struct span whole, struct value *out);
 bool eval_negative(struct interp *in, struct value v, struct span at, struct span whole,
@@ -255,6 +256,9 @@ bool eval_variable(struct interp *in, struct scope *s, const struct ast *stmt, s
 bool eval_definition(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
 bool eval_role(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
 bool eval_setting(struct interp *in, struct scope *s, const struct ast *stmt, struct value *out);
+/* The one setting behind a statement (`, trainable=false`), from child `first` on. */
+bool bool_setting(struct interp *in, struct scope *s, const struct ast *stmt, int first,
+                  const char *what, const char *name, bool *value);
 /* A new variable under a path that was claimed for it. */
 struct variable *declare_variable(struct interp *in, const char *path, struct span at, enum dtype t,
                                   const struct shape *shape, struct node *initial, bool trainable);
@@ -312,6 +316,8 @@ void settled_end(struct interp *in, struct scope *s, const struct ast *stmt, cha
 
 /* call.c, bind.c */
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a);
+/* How a body that was evaluated has ended: a return gives its value, a break has no loop. */
+bool end_body(struct interp *in, bool ok, const struct ast *body, struct value *out);
 bool call_value(struct interp *in, struct value callee, struct args *a, struct value *out);
 bool call_function(struct interp *in, struct function *f, struct args *a, struct value *out);
 bool call_with_one(struct interp *in, struct value callee, struct value x, struct span at_x,
@@ -473,6 +479,8 @@ void name_value(struct interp *in, struct value v,
 void path_settle(struct interp *in, struct instance *i);
 
 /* methods.c */
+bool report_unknown_field(struct interp *in, struct value object, const struct ast *e,
+                          const char *const *names, int n);
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out);
 /* Runs a demand for values; results become arrays. words: for messages. */
 bool demand_values(struct interp *in, struct node **nodes, int n, struct args *feeds,

@@ -91,6 +91,18 @@ static int field_names(struct value v, const char **names, int max) {
     return n;
 }
 
+bool report_unknown_field(struct interp *in, struct value object, const struct ast *e,
+                          const char *const *names, int n) {
+    char text[128];
+    describe_value(in, object, text, sizeof text);
+    struct diag *d =
+        diag_error(in->o.diags, E_UNKNOWN_FIELD, e->name_at, "%s has no field `%s`", text, e->text);
+    const char *near = nearest_name(e->text, names, n);
+    if (near)
+        diag_help(d, "did you mean `.%s`?", near);
+    return interp_fail(in, d);
+}
+
 bool get_field(struct interp *in, struct value object, const struct ast *e, struct value *out) {
     if (is_missing(object)) {
         *out = V_UNKNOWN;
@@ -106,14 +118,7 @@ bool get_field(struct interp *in, struct value object, const struct ast *e, stru
     }
     const char *names[64];
     int n = field_names(object, names, 64);
-    char text[128];
-    describe_value(in, object, text, sizeof text);
-    struct diag *d =
-        diag_error(in->o.diags, E_UNKNOWN_FIELD, e->name_at, "%s has no field `%s`", text, e->text);
-    const char *near = nearest_name(e->text, names, n);
-    if (near)
-        diag_help(d, "did you mean `.%s`?", near);
-    return interp_fail(in, d);
+    return report_unknown_field(in, object, e, names, n);
 }
 
 /* A fed value as a tensor of the fed node's dtype: a new reference. */

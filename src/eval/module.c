@@ -11,29 +11,6 @@
 
 #include "eval/interp.h"
 
-static bool value_same(struct value a, struct value b) {
-    if (a.kind != b.kind)
-        return false;
-    switch (a.kind) {
-    case VALUE_NONE:
-    case VALUE_POISON:
-    case VALUE_UNKNOWN:
-        return true;
-    case VALUE_BOOL:
-        return a.b == b.b;
-    case VALUE_INT:
-        return a.i == b.i;
-    case VALUE_FLOAT:
-        return a.f == b.f;
-    case VALUE_DTYPE:
-        return a.dtype == b.dtype;
-    case VALUE_DIM:
-        return dim_same(a.dim, b.dim);
-    default: /* all others are one pointer */
-        return a.object == b.object;
-    }
-}
-
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -52,18 +29,8 @@ static const struct ast *find_target(const struct ast *e, const char *name) {
         return NULL;
     case AST_ROLE:
         return e->kids[0]->text == name ? e->kids[0] : NULL;
-    case AST_PLACEHOLDER:
-    case AST_VARIABLE:
-    case AST_FN:
-    case AST_LAYER_DEF:
-    case AST_LOSS_DEF:
-    case AST_METRIC_DEF:
-    case AST_OPTIMIZER_DEF:
-    case AST_TRANSFORM_DEF:
-    case AST_SETTING:
-        return e->text == name ? e : NULL;
     default:
-        return NULL;
+        return ast_binds_text(e) && e->text == name ? e : NULL;
     }
 }
 
@@ -97,7 +64,7 @@ static struct imported *find_imported(struct module *m, const char *name) {
     for (int i = 0; v && i < m->imported.n; i++) {
         struct imported *e = &m->imported.at[i];
         const struct value *there = scope_find_own(e->from->scope, name);
-        if (e->name == name && there && value_same(*v, *there))
+        if (e->name == name && there && value_is(*v, *there))
             return e;
     }
     return NULL;
@@ -295,7 +262,7 @@ static bool import_names(struct interp *in, struct module *m, struct scope *s,
         if (!name || !is_public(m, name, &at))
             continue;
         const struct value *have = scope_find_own(s, name);
-        if (have && !is_missing(*have) && !value_same(*have, m->scope->at[i])) {
+        if (have && !is_missing(*have) && !value_is(*have, m->scope->at[i])) {
             if (!clash || at.offset < clash_at.offset)
                 clash = name, clash_at = at;
             continue;

@@ -30,8 +30,9 @@ static bool refuse_named_axis(struct interp *in, struct dim d, const struct node
     else if (n)
         diag_help(e, "%s: %s", n == 1 ? "the one that has a name" : "those that have names", names);
     else
-        diag_help(e, x->shape.rank ? "none has a name: give the axis by its number, 0 to %d"
-                                   : "it is a scalar, which has no axes",
+        diag_help(e,
+                  x->shape.rank ? "none has a name: give the axis by its number, 0 to %d"
+                                : "it is a scalar, which has no axes",
                   x->shape.rank - 1);
     return interp_fail(in, e);
 }
@@ -66,9 +67,8 @@ bool to_axis(struct interp *in, struct value v, struct span at, struct node *x, 
     if (is_named_axis(v))
         return named_axis(in, v, &x, 1, at, axis);
     *axis = v.i;
-    return v.kind == VALUE_INT ||
-           fail_at(in, E_WRONG_KIND, at, "`axis` must be an axis, not %s",
-                   value_kind_words(v.kind));
+    return v.kind == VALUE_INT || fail_at(in, E_WRONG_KIND, at, "`axis` must be an axis, not %s",
+                                          value_kind_words(v.kind));
 }
 
 static bool wrong_setting(struct interp *in, const struct op_setting *s, struct value v,
@@ -274,9 +274,9 @@ static bool make_inputs(struct interp *in, const struct op *op, const struct arg
     }
     for (int i = 0; i < n; i++) {
         const struct op_input *input = &op->input[i < op->n_inputs ? i : op->n_inputs - 1];
-        int want = input->type >= 0                                        ? input->type
+        int want = input->type >= 0                                       ? input->type
                    : input->type == TYPE_ANY || input->type == TYPE_WHOLE ? -1
-                                                                           : shared;
+                                                                          : shared;
         if (input->type == TYPE_SHARED_FLOAT && want >= 0 && !dtype_is_float((enum dtype)want))
             want = -1;
         if (input->type == TYPE_WHOLE && is_whole(args[i]->value))
@@ -314,7 +314,7 @@ static enum known known_inputs(const struct arg *const *args, int n) {
             k = KNOWN_ARRAY;
         else if (kind == VALUE_LIST && k == KNOWN_HOST)
             k = KNOWN_NOT;
-        else if (kind == VALUE_TENSOR)
+        else if (kind == VALUE_TENSOR || kind == VALUE_DIM)
             return KNOWN_NOT;
     }
     return k;

@@ -168,12 +168,5 @@ bool layer_field(struct interp *in, struct value v, const struct ast *e, struct 
                 if (scopes[k]->name[i])
                     names[n++] = scopes[k]->name[i];
     }
-    char text[128];
-    describe_value(in, v, text, sizeof text);
-    struct diag *d =
-        diag_error(in->o.diags, E_UNKNOWN_FIELD, e->name_at, "%s has no field `%s`", text, e->text);
-    const char *near = nearest_name(e->text, names, n);
-    if (near)
-        diag_help(d, "did you mean `.%s`?", near);
-    return interp_fail(in, d);
+    return report_unknown_field(in, v, e, names, n);
 }

@@ -35,24 +35,13 @@ static void poison_inside(struct interp *in, struct scope *s, const struct ast *
     case AST_ROLE:
         poison(in, s, e->kids[0]->text);
         break;
-    case AST_PLACEHOLDER:
-    case AST_VARIABLE:
-    case AST_FN:
-    case AST_LAYER_DEF:
-    case AST_LOSS_DEF:
-    case AST_METRIC_DEF:
-    case AST_OPTIMIZER_DEF:
-    case AST_TRANSFORM_DEF:
-    case AST_STATE:
-    case AST_SETTING:
-        if (e->text)
-            poison(in, s, e->text);
-        break;
     case AST_IMPORT:
         if (e->kids[0])
             poison(in, s, e->kids[0]->text);
         break;
     default:
+        if (ast_binds_text(e))
+            poison(in, s, e->text);
         break;
     }
 }

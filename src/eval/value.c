@@ -324,3 +324,26 @@ const char *value_kind_words(enum value_kind kind) {
     };
     return words[kind];
 }
+
+bool value_is(struct value a, struct value b) {
+    if (a.kind != b.kind)
+        return false;
+    switch (a.kind) {
+    case VALUE_NONE:
+    case VALUE_POISON:
+    case VALUE_UNKNOWN:
+        return true;
+    case VALUE_BOOL:
+        return a.b == b.b;
+    case VALUE_INT:
+        return a.i == b.i;
+    case VALUE_FLOAT:
+        return !memcmp(&a.f, &b.f, sizeof a.f);
+    case VALUE_DTYPE:
+        return a.dtype == b.dtype;
+    case VALUE_DIM:
+        return dim_same(a.dim, b.dim);
+    default: /* all others are one pointer */
+        return a.object == b.object;
+    }
+}

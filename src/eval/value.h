@@ -232,16 +232,21 @@ void heap_mark_insides(struct heap *h, struct graph *g);
 void heap_sweep(struct heap *h);
 void heap_free(struct heap *h);
 
+/* The same number, or the very same object. */
+bool value_is(struct value a, struct value b);
+
 /* "a number", "a list", "a tensor float[batch, 10]"...: for messages. Gives buf. */
 const char *value_kind_words(enum value_kind kind);
-/* value.axis_of for an axis of a node, and the axis if it is one of that node, else -1. Nodes are told
- * apart by 24 bits of their address: which axes a stranger has is looked at all the same. */
+/* value.axis_of for an axis of a node, and the axis if it is one of that node, else -1. */
 static inline uint32_t axis_of_node(const struct node *n, int axis) {
-    return ((uint32_t)((uintptr_t)n >> 4) * 2654435761u & ~(uint32_t)255) | (uint32_t)(axis + 1);
+    return n->serial * (uint32_t)MAX_RANK + (uint32_t)axis;
 }
 static inline int value_axis(struct value v, const struct node *n) {
-    int axis = (int)(v.axis_of & 255) - 1;
-    return v.axis_of && axis_of_node(n, axis) == v.axis_of && axis < n->shape.rank ? axis : -1;
+    int axis = (int)(v.axis_of % MAX_RANK);
+    struct dim size = v.kind == VALUE_DIM ? v.dim : dim_const(v.i);
+    bool is_of = v.axis_of && axis_of_node(n, axis) == v.axis_of && axis < n->shape.rank &&
+                 dim_same(n->shape.d[axis], size);
+    return is_of ? axis : -1;
 }
 static inline bool value_is_number(struct value v) {
     return v.kind == VALUE_INT || v.kind == VALUE_FLOAT;

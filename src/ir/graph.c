@@ -211,7 +211,7 @@ struct node *graph_intern(struct graph *g, const struct node *like) {
     n->bucket_next = *slot, *slot = n;
     n->list_next = g->nodes, g->nodes = n;
     g->n_nodes++;
-    g->n_made++;
+    n->serial = (uint32_t)++g->n_made;
     return n;
 }
 

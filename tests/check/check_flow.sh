@@ -133,6 +133,22 @@ fn fib(n) { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }
 print(fib(22))
 E1
 
+# what is unknown may go with what is known: no way is guessed
+passes <<'E1'
+variable w = 1.0
+fn pick(k, x) {
+  if k != none { return x }
+  x + "a string"
+}
+near = pick(if w.eval() > 0.5 { 3 } else { none }, 1)
+for o in [adam(0.1), momentum(0.1)] {
+  optimizer chained = (clip_global_norm(1.0) >> o).minimize(w ** 2)
+  chained.run()
+}
+late = clip_global_norm(1.0) >> (if w.eval() > 9 { adam(0.1) } else { momentum(0.1) })
+optimizer later = late.minimize(w ** 2)
+E1
+
 finds 'script.nn:13:42: error: `accurracy` is not defined' 'did you mean `accuracy`?' <<'E1'
 for i in range(20000) {
   b = mnist.train.next_batch(20)
