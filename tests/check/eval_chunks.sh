@@ -2,6 +2,7 @@
 # Evaluations in chunks: the values of an evaluation at once, whatever a chunk holds; draws and results for each
 # row to the bit, reductions of large tensors to the last digits; less memory; what cannot be cut is not.
 set -eu
+. "$(dirname "$0")/peak.bash"
 cat > rows.nn <<'END'
 placeholder x: float[batch, 60]
 placeholder labels: int[batch]
@@ -87,7 +88,6 @@ cat out
 grep 'in rows [0-9]* to 8999 of batch, counted from the first of these' out
 
 # The network of the test set needs the memory of its training.
-command -v python3 > /dev/null || { echo "python3 is needed to measure"; exit 77; }
 cat > network.nn <<'END'
 param rows = 50
 placeholder x:  float[batch, 784]
@@ -103,13 +103,7 @@ step.run(x=data[:50], y_=labels[:50])
 if rows == 10000 { print(accuracy.eval(x=data, y_=labels)) }
 else { print(accuracy.eval(x=data[:rows], y_=labels[:rows])) }
 END
-peak() {
-    python3 -c '
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$NNRUN" network.nn rows="$1"
-}
-few=$(peak 50)
-many=$(peak 10000)
+few=$(peak network.nn rows=50)
+many=$(peak network.nn rows=10000)
 echo "$few KiB for 50 rows, $many KiB for 10000"
 [ "$many" -lt $((few + few / 20)) ]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Memory stays flat: ten times the rounds of evaluating, building and assigning take hardly more of it.
 set -eu
+. "$(dirname "$0")/peak.bash"
 cat > rounds.nn <<'END'
 param rounds = 10000
 placeholder x: float[batch, 4]
@@ -22,14 +23,20 @@ for i in range(rounds) {
 }
 print(n)
 END
-peak() {
-    command -v python3 > /dev/null || { echo "python3 is needed to measure"; exit 77; }
-    python3 -c '
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$NNRUN" rounds.nn rounds="$1"
-}
-few=$(peak 10000)
-many=$(peak 100000)
+few=$(peak rounds.nn rounds=10000)
+many=$(peak rounds.nn rounds=100000)
 echo "$few KiB for 10000 rounds, $many KiB for 100000"
 [ "$many" -lt $((few + few / 4 + 20000)) ]
+
+# A million evaluations of one expression take what a hundred thousand do.
+cat > million.nn <<'EOF'
+param rounds = 100000
+variable W = ones([4, 3])
+total = 0
+for i in range(rounds) { total = total + mean(abs(W)).eval() }
+assert(total == rounds)
+EOF
+few=$(peak million.nn rounds=200000)
+many=$(peak million.nn rounds=1000000)
+echo "$few KiB for 200,000 evaluations, $many KiB for 1,000,000"
+[ "$many" -lt $((few + few / 20 + 4000)) ]

@@ -2,6 +2,7 @@
 # Loops in the graph: as many nodes and steps for 3,000 rows as for 3; the same bits at one thread and at two; memory
 # that stays flat when a script writes the same loop over and over, and that remember=k keeps small.
 set -eu
+. "$(dirname "$0")/peak.bash"
 cat > lstm.nn <<'END'
 param n        = 3
 param steps    = 1
@@ -66,14 +67,7 @@ for i in range(rounds) {
   e = eval(y, gradients(y, w), x=[1, 2, 3])
 }
 END
-peak() {
-    command -v python3 > /dev/null || { echo "python3 is needed to measure"; exit 77; }
-    python3 -c '
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$NNRUN" rounds.nn rounds="$1"
-}
-few=$(peak 1000)
-many=$(peak 10000)
+few=$(peak rounds.nn rounds=1000)
+many=$(peak rounds.nn rounds=10000)
 echo "$few KiB for 1,000 rounds, $many KiB for 10,000"
 [ "$many" -lt $((few + few / 4 + 10000)) ]
