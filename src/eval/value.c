@@ -5,6 +5,10 @@
 
 #include "eval/value.h"
 
+/* What a tensor takes beside its elements, headers of the allocator included: of small ones it is
+ * nearly all. */
+enum { TENSOR_OVERHEAD = 256 };
+
 static void *or_die(void *p) {
     if (p)
         return p;
@@ -46,7 +50,7 @@ struct value value_array(struct heap *h, struct tensor *t) {
     struct array *a = heap_new(h, VALUE_ARRAY, sizeof *a);
     a->tensor = t;
     if (!t->base)
-        h->since_bytes += tensor_bytes(t);
+        h->since_bytes += tensor_bytes(t) + TENSOR_OVERHEAD;
     return V_OBJECT(VALUE_ARRAY, a);
 }
 
