@@ -239,10 +239,34 @@ static bool suggest_elementwise(const struct refused *r) {
 
 /* ---- labels and dtypes */
 
+/* Logits for each place of an image, where the labels have one for each example: what stands in for
+ * the logits has their first and last axis. */
+static bool suggest_flatten_before(const struct refused *r) {
+    struct build silent = r->in->build;
+    const struct node *logits = r->inputs[0];
+    int last = logits->shape.rank - 1;
+    silent.diags = NULL;
+    if (last < 2)
+        return false;
+    struct attr attr[3] = {
+        {.kind = ATTR_FLOAT},
+        {.kind = ATTR_SHAPE,
+         .shape = {.rank = 2, .d = {logits->shape.d[0], logits->shape.d[last]}}},
+        {.kind = ATTR_DTYPE, .dtype = logits->dtype},
+    };
+    struct node *flat = build_op(&silent, OP_fill, NULL, 0, attr, NULL, NULL);
+    if (!try_call(r, r->op, 0, flat, NULL))
+        return false;
+    diag_help(r->d, "with x |> flatten before the last layer the logits have 2 axes, which fits");
+    return true;
+}
+
 static bool suggest_labels(const struct refused *r) {
     bool dense = r->op->id == OP_softmax_cross_entropy;
     if (!dense && r->op->id != OP_sparse_softmax_cross_entropy)
         return false;
+    if (suggest_flatten_before(r))
+        return true;
     enum op_id other = dense ? OP_sparse_softmax_cross_entropy : OP_softmax_cross_entropy;
     const struct op *op = &r->in->o.ops->op[other];
     struct node *labels = r->inputs[1];
