@@ -38,6 +38,24 @@ static void add_child(struct instance *parent, struct child c) {
     parent->children[parent->n_children++] = c;
 }
 
+/* dense(x, 10) for x |> dense(10): a tensor stands where the first setting wants a number. */
+static bool is_applied_at_once(struct interp *in, struct definition *d, const struct args *a) {
+    const struct ast *settings = d->tree->kids[0];
+    const struct ast *type = settings->n_kids ? settings->kids[0]->kids[0] : NULL;
+    if (d->tree->kind != AST_LAYER_DEF || !type || type->i || !a->n ||
+        a->at[0].value.kind != VALUE_TENSOR || !a->at[0].value.node->shape.rank)
+        return false;
+    char text[128];
+    const char *name = d->tree->text;
+    describe_value(in, a->at[0].value, text, sizeof text);
+    struct diag *e = diag_error(in->o.diags, E_WRONG_KIND, a->at[0].at,
+                                "`%s` of %s must be %s, but is %s", settings->kids[0]->text, name,
+                                type->text, text);
+    diag_help(e, "a layer is made of its settings and then applied: x |> %s(..), or %s(..)(x)", name,
+              name);
+    return !interp_fail(in, e);
+}
+
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out) {
     struct body *b = in->body && in->body->instance ? in->body : NULL;
     int occurrence = 0;
@@ -49,6 +67,8 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
             return true;
         }
     }
+    if (is_applied_at_once(in, d, a))
+        return false;
     if (trace_refuses_new(in, a->call, d->tree->kind == AST_LAYER_DEF ? "a layer" : "an instance"))
         return false;
     path_claim_body(in);
@@ -341,7 +361,7 @@ bool bind_types(struct interp *in, const struct ast *params, struct scope *s, st
             continue;
         }
         struct span at = argument_span(a, k, param->text);
-        bool host = value_is_number(v) || v.kind == VALUE_BOOL;
+        bool host = v.kind != VALUE_TENSOR && v.kind != VALUE_ARRAY;
         if (host && !type->i
                 ? !bind_host_type(in, param, v, at)
                 : !bind_input_type(in, s, &(struct input){callee, param, at, false}, &v))
