@@ -40,6 +40,27 @@ void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes
     add_field(d, name, bytes)->divisor = divisor;
 }
 
+void dataset_set_categories(struct dataset *d, const struct categories *c) {
+    assert(d->n_fields > 0 && d->fields[d->n_fields - 1].stored->dtype == DTYPE_I32);
+    d->fields[d->n_fields - 1].categories = c;
+}
+
+struct dataset *dataset_new_phantom(struct arena *a, const struct dataset *d) {
+    struct dataset *phantom = dataset_new(a, d->name, d->seed);
+    for (int i = 0; i < d->n_fields; i++) {
+        const struct field *f = &d->fields[i];
+        struct tensor *t = tensor_new_phantom(f->stored->dtype, f->stored->rank, f->stored->dim);
+        if (!t) {
+            dataset_release(phantom);
+            return NULL;
+        }
+        struct field *added = add_field(phantom, f->name, t);
+        added->divisor = f->divisor;
+        added->categories = f->categories;
+    }
+    return phantom;
+}
+
 int dataset_find_field(const struct dataset *d, const char *name) {
     for (int i = 0; i < d->n_fields; i++)
         if (strcmp(d->fields[i].name, name) == 0)

@@ -19,6 +19,12 @@
 
 enum { MAX_FIELDS = 8 };
 
+/* What the numbers of an int field stand for: k for name[k]. */
+struct categories {
+    int n;
+    const char *const *name;
+};
+
 struct field {
     const char *name;      /* "images", "labels" */
     struct tensor *stored; /* [length, ...]; one reference is the data set's. Read it through
@@ -26,6 +32,8 @@ struct field {
     float divisor;         /* 0: dealt as stored. Else `stored` is uint8, an element is dealt as
                             * float byte / divisor */
     struct tensor *values; /* the whole field as dealt; NULL until asked for */
+    const struct categories *categories; /* NULL: its numbers are numbers. Not owned: it lives as
+                                          * long as the arena that its loader was given */
 };
 
 struct dataset {
@@ -48,6 +56,13 @@ struct dataset *dataset_new(struct arena *a, const char *name, uint64_t seed);
 void dataset_add_field(struct dataset *d, const char *name, struct tensor *values);
 /* The same for a uint8 tensor whose elements are dealt as float byte / divisor (divisor > 0). */
 void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes, float divisor);
+
+/* Says what the numbers of the last field added stand for. */
+void dataset_set_categories(struct dataset *d, const struct categories *c);
+
+/* A set with the fields, dtypes, shapes and categories of d, of phantoms. NULL when there is not
+ * enough memory. */
+struct dataset *dataset_new_phantom(struct arena *a, const struct dataset *d);
 
 /* The number of the field of that name, or -1. */
 int dataset_find_field(const struct dataset *d, const char *name);
@@ -96,7 +111,10 @@ struct load_context {
      * is expected when there are no files. Nothing is downloaded, said, or read whole; a file that
      * is wrong is left to the run that reads it. */
     bool dry;
-    volatile sig_atomic_t *interrupted; /* polled while downloading; may be NULL */
+    /* Where a dry run leaves what it had to read whole to know its fields, for the run; may be
+     * NULL. */
+    struct load_store *store;
+    volatile sig_atomic_t *interrupted; /* polled while reading and downloading; may be NULL */
 };
 
 /* MNIST or Fashion-MNIST from four IDX files, plain or gzip, found in `folder`, under $NNRUN_DATA

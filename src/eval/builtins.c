@@ -100,8 +100,8 @@ bool builtin_take(struct interp *in, struct args *a, const char *callee, const c
     return true;
 }
 
-static bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name,
-                     int64_t low, int64_t fallback, bool required, int64_t *out) {
+bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low,
+              int64_t fallback, bool required, int64_t *out) {
     *out = fallback;
     if (!g->at.source)
         return required ? fail_at(in, E_MISSING_ARGUMENT, a->call, "`%s` is missing", name) : true;
@@ -114,8 +114,7 @@ static bool need_int(struct interp *in, struct args *a, const struct arg *g, con
                : fail_at(in, E_OUT_OF_RANGE, g->at, "`%s` must be at least %" PRId64, name, low);
 }
 
-static bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback,
-                      bool *out) {
+bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback, bool *out) {
     *out = fallback;
     if (!g->at.source)
         return true;
@@ -126,8 +125,8 @@ static bool need_bool(struct interp *in, const struct arg *g, const char *name, 
     return true;
 }
 
-static bool need_string(struct interp *in, const struct arg *g, const char *name,
-                        const char *fallback, const char **out) {
+bool need_string(struct interp *in, const struct arg *g, const char *name, const char *fallback,
+                 const char **out) {
     *out = fallback;
     if (!g->at.source || g->value.kind == VALUE_NONE)
         return true;
@@ -404,82 +403,4 @@ bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
     return truth != TRUTH_NO || !dry_is_certain(in)
                ? true
                : fail_at(in, E_FAILED, got[0].at, "%s", message ? message : "this does not hold");
-}
-
-static struct value group_value(struct interp *in, const struct dataset_group *g) {
-    struct value record = value_record(&in->heap);
-    root_push(in, record);
-    struct {
-        const char *name;
-        struct dataset *d;
-    } parts[] = {{"train", g->train}, {"validation", g->validation}, {"test", g->test}};
-    for (int i = 0; i < 3; i++) {
-        struct dataset_object *d = heap_new(&in->heap, VALUE_DATASET, sizeof *d);
-        d->dataset = parts[i].d, d->owner = true;
-        record_set(&in->heap, record.record, intern(in, parts[i].name), V_OBJECT(VALUE_DATASET, d));
-    }
-    record_set(&in->heap, record.record, intern(in, "title"),
-               in->o.dry ? V_UNKNOWN : value_string(&in->heap, g->title, strlen(g->title)));
-    return record;
-}
-
-static struct load_context load_context(struct interp *in, struct args *a) {
-    return (struct load_context){
-        .arena = &in->arena,
-        .diags = in->o.diags,
-        .at = a->call,
-        .seed = in->o.seed,
-        .log = in->o.log,
-        .interrupted = in->o.interrupted,
-        .dry = in->o.dry,
-    };
-}
-
-bool builtin_load_mnist(struct interp *in, const struct value *self, struct args *a,
-                        struct value *out) {
-    static const char *const names[] = {"folder", "one_hot", "validation", "fallback"};
-    struct arg got[4];
-    const char *folder, *fallback;
-    int64_t validation;
-    bool one_hot;
-    struct dataset_group g = {0};
-    (void)self;
-    if (!builtin_take(in, a, "load_mnist", names, 4, got) ||
-        !need_string(in, &got[0], "folder", "MNIST_data", &folder) ||
-        !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
-        !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
-        !need_string(in, &got[3], "fallback", NULL, &fallback))
-        return false;
-    if (fallback && strcmp(fallback, "digits"))
-        return fail_at(in, E_OUT_OF_RANGE, got[3].at, "the one fallback is \"digits\"");
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load_context c = load_context(in, a);
-    if (!load_mnist(&c, folder, one_hot, validation, fallback, &g))
-        return interp_fail(in, NULL);
-    *out = group_value(in, &g);
-    return true;
-}
-
-bool builtin_load_digits(struct interp *in, const struct value *self, struct args *a,
-                         struct value *out) {
-    static const char *const names[] = {"train", "test", "validation", "one_hot"};
-    struct arg got[4];
-    int64_t n_train, n_test, validation;
-    bool one_hot;
-    struct dataset_group g = {0};
-    (void)self;
-    if (!builtin_take(in, a, "load_digits", names, 4, got) ||
-        !need_int(in, a, &got[0], "train", 1, 55000, false, &n_train) ||
-        !need_int(in, a, &got[1], "test", 1, 10000, false, &n_test) ||
-        !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
-        !need_bool(in, &got[3], "one_hot", true, &one_hot))
-        return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load_context c = load_context(in, a);
-    if (!load_digits(&c, n_train, n_test, validation, one_hot, &g))
-        return interp_fail(in, NULL);
-    *out = group_value(in, &g);
-    return true;
 }

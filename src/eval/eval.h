@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "data/dataset.h"
+#include "data/store.h"
 #include "ir/build.h"
 #include "syntax/ast.h"
 
@@ -84,6 +85,7 @@ struct interp_options {
     struct host host;
     FILE *out;         /* what print writes */
     FILE *log;         /* remarks and progress; NULL: none */
+    struct load_store *store; /* the session's: what a dry run has read; NULL: none */
     bool quiet_prints; /* --dump: print writes nothing */
     uint64_t seed;
     bool seed_fixed; /* given by --seed: a script's seed() does not change it */

@@ -9,6 +9,7 @@
  *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
+ *   load.c     builtins that load data
  *   dry.c      a walk that computes nothing
  *   settled.c  what it settles, as text
  *   transform.c what happens to gradients; schedule.c settings as functions of the step
@@ -426,6 +427,12 @@ bool demand_one(struct interp *in, struct value v, struct span at,
  * at.source 0. */
 bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
                   int n, struct arg *got);
+/* Such an argument as a value of C; one that was not given is `fallback`, or missing if required. */
+bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low,
+              int64_t fallback, bool required, int64_t *out);
+bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback, bool *out);
+bool need_string(struct interp *in, const struct arg *g, const char *name, const char *fallback,
+                 const char **out);
 void builtins_define(struct interp *in, struct scope *s);
 bool builtin_print(struct interp *in, const struct value *self, struct args *a, struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,

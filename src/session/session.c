@@ -213,6 +213,7 @@ static void make_interp(struct session *s, struct session *shared, const struct 
         .host = *host,
         .out = o->out,
         .log = o->quiet || dry || o->errors == DIAG_JSON ? NULL : o->err,
+        .store = &shared->store,
         .quiet_prints = o->dump != NULL,
         .seed = o->seed,
         .seed_fixed = o->seed_fixed,
@@ -290,6 +291,7 @@ void session_free(struct session *s) {
     interp_free(s->interp);
     graph_free(&s->graph);
     draws_free(&s->draws);
+    load_store_free(&s->store);
     struct arena own = s->arena;
     arena_free(&own);
 }

@@ -62,6 +62,7 @@ struct session {
     struct executor *executor; /* NULL until the first demand: threads start then */
     struct plan_cache cache;
     struct draw_counts draws;
+    struct load_store store;
     bool was_interrupted;
     bool is_replaying; /* compiling to look, not for the script: nothing is shown */
     bool is_part;      /* of an evaluation in chunks: it is not cut again */
