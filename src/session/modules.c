@@ -14,7 +14,7 @@
 #include "session/session.h"
 #include "syntax/parse.h"
 
-enum { MAX_LISTED = 256 };
+enum { MAX_LISTED = 1024 };
 
 static const struct embedded_file *find_embedded(const char *path) {
     for (int i = 0; i < n_embedded_stdlib; i++)
