@@ -38,12 +38,15 @@ static void add_child(struct instance *parent, struct child c) {
     parent->children[parent->n_children++] = c;
 }
 
-/* dense(x, 10) for x |> dense(10): a tensor stands where the first setting wants a number. */
+/* dense(x, 10) for x |> dense(10), huber(p, t) for huber()(p, t): a tensor stands where the first
+ * setting wants a number. */
 static bool is_applied_at_once(struct interp *in, struct definition *d, const struct args *a) {
     const struct ast *settings = d->tree->kids[0];
     const struct ast *type = settings->n_kids ? settings->kids[0]->kids[0] : NULL;
-    if (d->tree->kind != AST_LAYER_DEF || !type || type->i || !a->n ||
-        a->at[0].value.kind != VALUE_TENSOR || !a->at[0].value.node->shape.rank)
+    bool layer = d->tree->kind == AST_LAYER_DEF;
+    if (d->tree->kind == AST_OPTIMIZER_DEF || d->tree->kind == AST_TRANSFORM_DEF || !type ||
+        type->i || !a->n || a->at[0].value.kind != VALUE_TENSOR ||
+        !a->at[0].value.node->shape.rank)
         return false;
     char text[128];
     const char *name = d->tree->text;
@@ -51,8 +54,12 @@ static bool is_applied_at_once(struct interp *in, struct definition *d, const st
     struct diag *e = diag_error(in->o.diags, E_WRONG_KIND, a->at[0].at,
                                 "`%s` of %s must be %s, but is %s", settings->kids[0]->text, name,
                                 type->text, text);
-    diag_help(e, "a layer is made of its settings and then applied: x |> %s(..), or %s(..)(x)", name,
-              name);
+    if (layer)
+        diag_help(e, "a layer is made of its settings and then applied: x |> %s(..), or %s(..)(x)",
+                  name, name);
+    else
+        diag_help(e, "a %s is made of its settings and then applied: %s()(..)",
+                  d->tree->kind == AST_LOSS_DEF ? "loss" : "metric", name);
     return !interp_fail(in, e);
 }
 
@@ -349,6 +356,11 @@ static void forget_dims(struct interp *in, struct scope *s, const struct ast *ty
             scope_set(&in->heap, s, type->kids[i]->text, V_UNKNOWN);
 }
 
+/* `lengths: int[batch] = none`: what is left out has no type. */
+static bool is_left_out(const struct ast *param, struct value v) {
+    return v.kind == VALUE_NONE && param->kids[1] && param->kids[1]->kind == AST_NONE;
+}
+
 bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a,
                 const char *callee) {
     for (int k = 0; k < params->n_kids; k++) {
@@ -360,6 +372,8 @@ bool bind_types(struct interp *in, const struct ast *params, struct scope *s, st
             forget_dims(in, s, type);
             continue;
         }
+        if (is_left_out(param, v))
+            continue;
         struct span at = argument_span(a, k, param->text);
         bool host = v.kind != VALUE_TENSOR && v.kind != VALUE_ARRAY;
         if (host && !type->i
