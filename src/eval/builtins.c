@@ -105,10 +105,13 @@ bool need_int(struct interp *in, struct args *a, const struct arg *g, const char
     *out = fallback;
     if (!g->at.source)
         return required ? fail_at(in, E_MISSING_ARGUMENT, a->call, "`%s` is missing", name) : true;
-    if (g->value.kind != VALUE_INT)
+    struct value v = scalar_number(g->value);
+    if (is_missing(v))
+        return fail_silently(in);
+    if (v.kind != VALUE_INT)
         return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a whole number, not %s", name,
-                       value_kind_words(g->value.kind));
-    *out = g->value.i;
+                       value_kind_words(v.kind));
+    *out = v.i;
     return *out >= low
                ? true
                : fail_at(in, E_OUT_OF_RANGE, g->at, "`%s` must be at least %" PRId64, name, low);

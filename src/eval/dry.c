@@ -82,9 +82,11 @@ bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a
         return false;
     if (b && is_outside(b))
         return true;
-    bool unknown = false;
-    for (int i = 0; i < a->n; i++)
-        unknown = unknown || holds_unknown(in, a->at[i].value);
+    bool unknown = false, counts = b && b->call == builtin_range; /* takes an array's number */
+    for (int i = 0; i < a->n; i++) {
+        struct value v = a->at[i].value;
+        unknown = unknown || holds_unknown(in, counts ? scalar_number(v) : v);
+    }
     for (int i = 0; i < a->n_named; i++)
         unknown = unknown || holds_unknown(in, a->named[i].value);
     in->dry.overlooked = in->dry.overlooked || (unknown && b);

@@ -4,9 +4,11 @@
 #include "eval/interp.h"
 
 static bool list_index(struct interp *in, struct value v, struct span at, int64_t n, int64_t *i) {
-    if (v.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, at, "an index must be a whole number, not %s",
-                       value_kind_words(v.kind));
+    if (v.kind != VALUE_INT) {
+        char text[128];
+        describe_value(in, v, text, sizeof text);
+        return fail_at(in, E_WRONG_KIND, at, "an index must be a whole number, not %s", text);
+    }
     *i = v.i < 0 ? v.i + n : v.i;
     if (*i >= 0 && *i < n)
         return true;
@@ -20,6 +22,7 @@ static bool slice_bound(struct interp *in, struct scope *s, const struct ast *e,
         return true;
     if (!eval_expr(in, s, e, &v))
         return false;
+    v = scalar_number(v);
     if (is_missing(v))
         return fail_silently(in);
     if (v.kind != VALUE_INT)
@@ -82,6 +85,7 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
         return slice_host(in, s, item, object, n, out);
     if (!eval_expr(in, s, item, &v))
         return false;
+    v = scalar_number(v);
     if (is_missing(v)) {
         *out = V_UNKNOWN;
         return true;
@@ -127,6 +131,7 @@ static bool axis_bound(struct interp *in, struct scope *s, const struct ast *e, 
         return true;
     if (!eval_expr(in, s, e, &v))
         return false;
+    v = scalar_number(v);
     if (is_missing(v))
         return fail_silently(in);
     if (v.kind != VALUE_INT && v.kind != VALUE_DIM) {
