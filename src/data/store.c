@@ -13,11 +13,13 @@ const char *load_store_key(struct arena *a, const char *path, const char *settin
                         (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec, settings);
 }
 
-struct dataset *load_store_find(struct load_store *s, const char *key, bool take) {
+struct dataset *load_store_find(struct load_store *s, const char *key, bool take,
+                                const char **said) {
     for (int i = 0; i < s->list.n; i++) {
         struct kept_set *k = &s->list.at[i];
         if (!k->key || strcmp(k->key, key) != 0)
             continue;
+        *said = k->said;
         if (take)
             k->key = NULL;
         return k->set;
@@ -25,9 +27,10 @@ struct dataset *load_store_find(struct load_store *s, const char *key, bool take
     return NULL;
 }
 
-void load_store_keep(struct load_store *s, const char *key, struct dataset *set) {
+void load_store_keep(struct load_store *s, const char *key, struct dataset *set,
+                     const char *said) {
     const char *own = arena_strndup(&s->arena, key, strlen(key));
-    array_push(&s->arena, &s->list, (struct kept_set){own, set});
+    array_push(&s->arena, &s->list, (struct kept_set){own, set, said});
 }
 
 void load_store_free(struct load_store *s) {

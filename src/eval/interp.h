@@ -427,7 +427,7 @@ bool demand_one(struct interp *in, struct value v, struct span at,
  * at.source 0. */
 bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
                   int n, struct arg *got);
-/* Such an argument as a value of C; one that was not given is `fallback`, or missing if required. */
+/* Such an argument as a value of C; one not given is `fallback`, or missing if required. */
 bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low,
               int64_t fallback, bool required, int64_t *out);
 bool need_bool(struct interp *in, const struct arg *g, const char *name, bool fallback, bool *out);

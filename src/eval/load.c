@@ -1,11 +1,20 @@
-/* The builtins that load data: arguments to the loaders of data/, their sets to values. In a dry run
- * a loader gives phantoms; a file that is wrong is reported by then where a run is sure to come.
+/* The builtins that load data: arguments to the loaders of data/, their sets to values. In a dry
+ * run a loader gives phantoms, and what is wrong is reported where a run is sure to come.
  *
  * Not for: reading files (data/), what data sets do (methods.c). */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/os.h"
+#include "data/csv.h"
 #include "eval/interp.h"
+
+static struct value set_value(struct interp *in, struct dataset *set) {
+    struct dataset_object *d = heap_new(&in->heap, VALUE_DATASET, sizeof *d);
+    d->dataset = set, d->owner = true;
+    root_push(in, V_OBJECT(VALUE_DATASET, d));
+    return V_OBJECT(VALUE_DATASET, d);
+}
 
 static struct value group_value(struct interp *in, const struct dataset_group *g) {
     struct value record = value_record(&in->heap);
@@ -14,11 +23,9 @@ static struct value group_value(struct interp *in, const struct dataset_group *g
         const char *name;
         struct dataset *d;
     } parts[] = {{"train", g->train}, {"validation", g->validation}, {"test", g->test}};
-    for (int i = 0; i < 3; i++) {
-        struct dataset_object *d = heap_new(&in->heap, VALUE_DATASET, sizeof *d);
-        d->dataset = parts[i].d, d->owner = true;
-        record_set(&in->heap, record.record, intern(in, parts[i].name), V_OBJECT(VALUE_DATASET, d));
-    }
+    for (int i = 0; i < 3; i++)
+        record_set(&in->heap, record.record, intern(in, parts[i].name),
+                   set_value(in, parts[i].d));
     record_set(&in->heap, record.record, intern(in, "title"),
                in->o.dry ? V_UNKNOWN : value_string(&in->heap, g->title, strlen(g->title)));
     return record;
@@ -44,7 +51,7 @@ static struct load load_begin(struct interp *in, struct args *a) {
                      }};
     l.only_names = in->o.diags->only_names;
     l.began_s = os_now_s();
-    if (!dry_is_certain(in))
+    if (in->o.dry && in->dry.uncertain)
         in->o.diags->only_names = true; /* no run may come here: what is wrong is not kept */
     return l;
 }
@@ -55,7 +62,7 @@ static bool load_end(struct interp *in, const struct load *l, bool ok, struct va
     in->o.diags->only_names = l->only_names;
     if (in->dry.began_s > 0)
         in->dry.began_s += os_now_s() - l->began_s;
-    if (!ok && in->o.dry && !dry_is_certain(in))
+    if (!ok && in->o.dry && in->dry.uncertain)
         return *out = V_UNKNOWN, true;
     return ok ? true : interp_fail(in, NULL);
 }
@@ -106,5 +113,103 @@ bool builtin_load_digits(struct interp *in, const struct value *self, struct arg
     bool ok = load_digits(&l.c, n_train, n_test, validation, one_hot, &g);
     if (ok)
         *out = group_value(in, &g);
+    return load_end(in, &l, ok, out);
+}
+
+static bool need_path(struct interp *in, struct args *a, const struct arg *g, const char **path) {
+    if (!g->at.source)
+        return fail_at(in, E_MISSING_ARGUMENT, a->call, "`path` is missing");
+    return need_string(in, g, "path", NULL, path) &&
+           (*path || fail_at(in, E_WRONG_KIND, g->at, "`path` must be a string, not none"));
+}
+
+/* A list of strings; names->given says whether there is one. */
+static bool need_names(struct interp *in, const struct arg *g, const char *name,
+                       struct csv_names *names) {
+    if (!g->at.source)
+        return true;
+    bool strings = g->value.kind == VALUE_LIST;
+    int n = strings ? g->value.list->n : 0;
+    const char **list = arena_array(&in->arena, const char *, n);
+    for (int i = 0; i < n && strings; i++) {
+        struct value v = g->value.list->at[i];
+        strings = v.kind == VALUE_STRING;
+        if (strings)
+            list[i] = arena_strndup(&in->arena, v.string->text, v.string->n);
+    }
+    *names = (struct csv_names){n, list, true};
+    return strings ? true
+                   : fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a list of strings, not %s",
+                             name, value_kind_words(g->value.kind));
+}
+
+static bool need_header(struct interp *in, const struct arg *g, struct csv_options *o) {
+    if (g->value.kind != VALUE_LIST)
+        return need_bool(in, g, "header", true, &o->header);
+    return need_names(in, g, "header", &o->names);
+}
+
+static bool need_separator(struct interp *in, const struct arg *g, char *out) {
+    const char *text;
+    if (!need_string(in, g, "separator", ",", &text))
+        return false;
+    *out = text[0];
+    bool printable = text[0] == '\t' || (text[0] >= ' ' && text[0] <= '~');
+    bool of_cells = text[0] && (strchr("\"+-._", text[0]) || isalnum((unsigned char)text[0]));
+    return printable && !of_cells && !text[1]
+               ? true
+               : fail_at(in, E_OUT_OF_RANGE, g->at,
+                         "`separator` must be one character that is no part of a number or a name, "
+                         "such as \",\", \";\" or \"\\t\"");
+}
+
+static bool need_missing(struct interp *in, const struct arg *g, enum csv_missing *out) {
+    static const char *const words[] = {"error", "drop", "nan"};
+    const char *text;
+    if (!need_string(in, g, "missing", "error", &text))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0)
+            return *out = (enum csv_missing)i, true;
+    return fail_at(in, E_OUT_OF_RANGE, g->at, "`missing` must be \"error\", \"drop\" or \"nan\"");
+}
+
+static bool need_table(struct interp *in, const struct arg *g, const char *name,
+                       const struct dataset **out) {
+    if (!g->at.source || g->value.kind == VALUE_NONE)
+        return true;
+    if (g->value.kind != VALUE_DATASET)
+        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a data set, not %s", name,
+                       value_kind_words(g->value.kind));
+    *out = g->value.dataset->dataset;
+    return true;
+}
+
+bool builtin_load_csv(struct interp *in, const struct value *self, struct args *a,
+                      struct value *out) {
+    static const char *const names[] = {"path",          "header", "separator", "columns", "missing",
+                                        "missing_words", "text",   "floats",    "like"};
+    struct arg got[9];
+    struct csv_options o = {.missing_words = CSV_MISSING_WORDS};
+    const char *path;
+    (void)self;
+    if (!builtin_take(in, a, "load_csv", names, 9, got) || !need_path(in, a, &got[0], &path) ||
+        !need_header(in, &got[1], &o) || !need_separator(in, &got[2], &o.separator) ||
+        !need_names(in, &got[3], "columns", &o.columns) ||
+        !need_missing(in, &got[4], &o.missing) ||
+        !need_names(in, &got[5], "missing_words", &o.missing_words) ||
+        !need_names(in, &got[6], "text", &o.text) ||
+        !need_names(in, &got[7], "floats", &o.floats) || !need_table(in, &got[8], "like", &o.like))
+        return false;
+    if (o.like && (o.text.given || o.floats.given))
+        return fail_at(in, E_OUT_OF_RANGE, got[o.text.given ? 6 : 7].at,
+                       "`like` says of every column what it is: nothing is left to say");
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct load l = load_begin(in, a);
+    struct dataset *d;
+    bool ok = load_csv(&l.c, path, &o, &d);
+    if (ok)
+        *out = set_value(in, d);
     return load_end(in, &l, ok, out);
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "nn.h"
 
 struct diag *parser_error(struct parser *p, enum diag_code code, struct token at,
@@ -180,45 +181,22 @@ static void run(struct parser *p) {
     take_end(p);
 }
 
-/* Bytes of a UTF-8 character at `s`, or 0 when it is none. (Unicode 15, table 3-7) */
-static int utf8_length(const unsigned char *s, const unsigned char *end) {
-    if (s[0] < 0x80)
-        return 1;
-    int n = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
-            : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-            : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                           : 0;
-    if (n == 0 || end - s < n)
-        return 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    return overlong || outside ? 0 : n;
-}
-
 /* False, and an error, when the text is not UTF-8: nothing in it could then be shown as it is. */
 static bool check_encoding(struct builder *b, uint32_t n_bytes) {
-    const unsigned char *text = (const unsigned char *)b->text;
-    const unsigned char *zero = n_bytes > 0 ? memchr(text, 0, n_bytes) : NULL;
+    const char *text = b->text, *zero = n_bytes > 0 ? memchr(text, 0, n_bytes) : NULL;
     if (zero) {
         build_error(b, E_BAD_CHARACTER, (struct span){b->source, (uint32_t)(zero - text), 1},
                     "a zero byte: this is not a text file");
         return false;
     }
-    for (uint32_t i = 0; i < n_bytes;) {
-        int n = utf8_length(text + i, text + n_bytes);
-        if (n == 0) {
-            struct span at = {b->source, i, 1};
-            struct diag *d =
-                build_error(b, E_BAD_CHARACTER, at, "the byte 0x%02x is not UTF-8 text", text[i]);
-            diag_help(d, "save the file in the encoding UTF-8");
-            return false;
-        }
-        i += (uint32_t)n;
-    }
-    return true;
+    const char *fault = utf8_find_fault(text, text + n_bytes);
+    if (fault == text + n_bytes)
+        return true;
+    struct diag *d = build_error(b, E_BAD_CHARACTER,
+                                 (struct span){b->source, (uint32_t)(fault - text), 1},
+                                 "the byte 0x%02x is not UTF-8 text", (unsigned char)*fault);
+    diag_help(d, "save the file in the encoding UTF-8");
+    return false;
 }
 
 static void parser_run(struct parser *p, struct parse_context *c, uint32_t source) {

@@ -25,12 +25,13 @@ for file in "$TESTS"/lang/*.nn "$TESTS"/stdlib/*.nn "$TESTS"/models/*.nn "$TOP"/
     eval clean '"$file"' $(args_of "$file")
 done
 
-# the pages: blocks of ```nn without a block of ```error behind them
+# the pages: blocks of ```nn without a block of ```error behind them; ```name.ext is a file that they read
 pages() {
     awk -v folder="$1" '
     function done() { if (file != "" && n_kind == "nn") close(file) }
     /^```/ && !inside { word = substr($0, 4); inside = 1
         if (word == "nn") { n++; file = folder "/" n ".nn"; printf "" > file }
+        else if (word ~ /^[a-z_]+\.[a-z]+$/) { file = word; printf "" > file }
         else if (word == "error" && fresh) { print > (folder "/" n ".wrong"); file = "" }
         else file = ""
         next }

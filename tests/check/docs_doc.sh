@@ -5,17 +5,19 @@
 export XDG_CACHE_HOME=$PWD/cache NNRUN_MIRRORS=http://127.0.0.1:1
 unset NNRUN_DATA
 
-# examples: of the page in `out`, each into its own N.nn
+# examples: of the page in `out`, each into its own N.nn; lines `$ ..` before one are commands that make its files
 extract() {
-    rm -f [0-9]*.nn
+    rm -f [0-9]*.nn [0-9]*.sh
     awk '
     $0 == "Example:" { n++; on = 1; next }
     on && /^[^ ]/ { on = 0 }
+    on && /^    \$ / { print substr($0, 7) > (n ".sh"); next }
     on && /^    / { print substr($0, 5) > (n ".nn") }' page
 }
 
 perform() { # NAME EXAMPLE
     last="doc $1: $2"
+    [ ! -e "${2%.nn}.sh" ] || . "./${2%.nn}.sh"
     sed -n 's/^.*# expect: //p' "$2" > expected
     "$nnrun" "$2" > out 2> err < /dev/null || wrong "exit status $?"
     grep -q ': \(error\|warning\): ' err && wrong 'the example is not clean'

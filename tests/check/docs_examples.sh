@@ -6,6 +6,7 @@
 #         ```output   behind it: what it prints
 #         ```error    behind it: what it says on stderr; its status is not 0 then
 #         # expect: TEXT   in it: what it prints, beside the line that prints it
+#         ```name.ext   a file that lies beside the scripts of the page
 #         A block that begins like a file of models/ has to be that file.
 #     stdlib/*.nn     indented code in comments (`#     code`): as above
 #
@@ -30,6 +31,9 @@ extract_page() {
             file = n ".nn"
             print NR + 1 > (n ".line")
             printf "" > file
+        } else if (word ~ /^[a-z_]+\.[a-z]+$/) {
+            file = "files/" word
+            printf "" > file
         } else if ((word == "output" || word == "error") && fresh) {
             file = n (word == "output" ? ".out" : ".err")
             printf "" > file
@@ -52,7 +56,7 @@ extract_comments() {
 }
 
 run_block() { # N
-    mkdir run && cp "$1.nn" run/example.nn
+    cp -r files run && cp "$1.nn" run/example.nn
     for model in "$top"/models/*.nn; do
         [ "$(head -n 1 "$1.nn")" = "$(head -n 1 "$model")" ] || continue
         cmp -s "$1.nn" "$model" || { fail "differs from ${model##*/}:"; diff "$model" "$1.nn"; }
@@ -82,7 +86,7 @@ run_block() { # N
 
 run_page() { # extractor, path below top
     page=$2 line=1
-    mkdir blocks && cd blocks || exit 1
+    mkdir -p blocks/files && cd blocks || exit 1
     "$1" < "$top/$2"
     for file in *.nn; do
         [ -f "$file" ] || continue

@@ -1,0 +1,459 @@
+/* load_csv: a table becomes a data set. In: a file and options. Out: a field a column.
+ *
+ * The file is read whole and gone through twice: once to see how many rows there are and what their
+ * cells are, once to take the values. Its bytes and the columns are all the memory it takes.
+ *
+ * Not for: what a row is (csv_rows.c), what a column is (csv_columns.c). */
+#include "data/csv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/csv_columns.h"
+#include "data/file.h"
+#include "data/number.h"
+#include "data/store.h"
+
+enum { ROWS_A_POLL = 4096 };
+
+struct csv_table {
+    struct load_context *c;
+    const struct csv_options *o;
+    struct arena *arena; /* of names and categories */
+    struct file file;
+    struct csv_rows rows;
+    const char **names; /* [n_cells] of the file's columns */
+    int n_cells;        /* of each row */
+    struct csv_column *columns; /* [n_columns] that were chosen, in the order of the fields */
+    int n_columns;
+    int64_t n_rows;      /* that are kept */
+    int64_t n_lacking;   /* that lack a value in a chosen column */
+    const char *body;    /* the rows behind the header, and their first line */
+    int64_t body_line;
+};
+
+/* ---- rows */
+
+/* The next row that is not an empty line; in a table of one column an empty line is a row. */
+static enum csv_row next_row(struct csv_table *t) {
+    enum csv_row got;
+    do {
+        got = csv_rows_next(&t->rows);
+    } while (got == CSV_ROW && t->n_cells != 1 && t->rows.n_cells == 1 &&
+             t->rows.cells[0].n == 0 && !t->rows.cells[0].quoted);
+    if (got == CSV_FAULT)
+        file_report(t->c, t->file.path, ":%" PRId64 ": %s", t->rows.line, t->rows.fault);
+    return got;
+}
+
+static bool check_width(struct csv_table *t) {
+    int n = t->rows.n_cells;
+    if (n == t->n_cells)
+        return true;
+    const char *whose = t->o->header          ? "the header has"
+                        : t->o->names.given   ? "there are names for"
+                                              : "the first row has";
+    struct diag *d = file_report(t->c, t->file.path, ":%" PRId64 ": %d cell%s, but %s %d",
+                                 t->rows.line, n, n == 1 ? "" : "s", whose, t->n_cells);
+    if (n > t->n_cells)
+        diag_help(d, "a cell that holds the separator `%c` stands in quotes", t->rows.separator);
+    return false;
+}
+
+/* Whether a chosen column has no value in the row just read. */
+static bool lacks_value(const struct csv_table *t) {
+    for (int i = 0; i < t->n_columns; i++)
+        if (csv_is_missing(t->o, &t->rows.cells[t->columns[i].cell]))
+            return true;
+    return false;
+}
+
+static void rewind_rows(struct csv_table *t) {
+    t->rows.at = t->body;
+    t->rows.next_line = t->body_line;
+}
+
+/* ---- names */
+
+static bool is_number(const struct csv_cell *cell) {
+    return number_read(cell->text, cell->n).kind != NUMBER_NONE;
+}
+
+/* A header that is none: numbers only, or one name that seems to be several. */
+static bool check_header(struct csv_table *t) {
+    const struct csv_cell *cells = t->rows.cells;
+    int n_numbers = 0;
+    for (int i = 0; i < t->n_cells; i++)
+        n_numbers += is_number(&cells[i]);
+    if (t->o->header && n_numbers == t->n_cells && !t->o->columns.given) {
+        struct diag *d = file_report(t->c, t->file.path,
+                                     ":%" PRId64 ": only numbers where the names of the columns "
+                                     "should be",
+                                     t->rows.line);
+        diag_help(d, "if the first line has data: header=false, or header=[\"name\", ..]");
+        return false;
+    }
+    static const char others[] = ",;\t|";
+    bool one = t->o->header && t->n_cells == 1 && !cells[0].quoted;
+    for (const char *s = others; *s && one; s++) {
+        if (*s == t->rows.separator || !memchr(cells[0].text, *s, (size_t)cells[0].n))
+            continue;
+        char shown[3] = {*s};
+        struct diag *d = file_report(
+            t->c, t->file.path, ":%" PRId64 ": one column only: %s, which is not separated by `%c`",
+            t->rows.line, file_quote(t->c->arena, cells[0].text, cells[0].n), t->rows.separator);
+        diag_help(d, "separator=\"%s\"", *s == '\t' ? "\\t" : shown);
+        return false;
+    }
+    return true;
+}
+
+static bool check_names(struct csv_table *t) {
+    for (int i = 0; i < t->n_cells; i++)
+        for (int k = 0; k < i; k++)
+            if (strcmp(t->names[i], t->names[k]) == 0) {
+                file_report(t->c, t->file.path, ":%" PRId64 ": columns %d and %d are both `%s`",
+                            t->rows.line, k + 1, i + 1, t->names[i]);
+                return false;
+            }
+    return true;
+}
+
+/* Reads the first row: how many cells there are, and what the columns are called. */
+static bool read_names(struct csv_table *t) {
+    const struct csv_names *given = &t->o->names;
+    csv_rows_open(&t->rows, t->file.bytes, t->file.n, t->o->separator);
+    t->body = t->rows.at;
+    t->body_line = t->rows.next_line;
+    enum csv_row got = next_row(t);
+    if (got == CSV_END)
+        file_report(t->c, t->file.path, "is empty");
+    if (got != CSV_ROW)
+        return false;
+    if (t->o->header) {
+        t->body = t->rows.at;
+        t->body_line = t->rows.next_line;
+    }
+    t->n_cells = t->rows.n_cells;
+    t->names = arena_array(t->arena, const char *, t->n_cells);
+    if (!check_header(t))
+        return false;
+    if (given->given) {
+        t->n_cells = given->n;
+        if (!check_width(t))
+            return false;
+    }
+    for (int i = 0; i < t->n_cells; i++) {
+        const struct csv_cell *cell = &t->rows.cells[i];
+        bool named = t->o->header && cell->n > 0;
+        t->names[i] = given->given ? arena_strndup(t->arena, given->name[i], strlen(given->name[i]))
+                      : named      ? arena_strndup(t->arena, cell->text, (size_t)cell->n)
+                                   : arena_printf(t->arena, "c%d", i);
+    }
+    return check_names(t);
+}
+
+/* ---- which columns */
+
+static int find_name(const char *const *names, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* The column of that name. -1: reported. */
+static int find_column(struct csv_table *t, const char *name, const char *who) {
+    int i = find_name(t->names, t->n_cells, name);
+    if (i >= 0)
+        return i;
+    struct diag *d = diag_error(t->c->diags, E_UNKNOWN_FIELD, t->c->at,
+                                "%s has no column `%s`, which %s names", t->file.path, name, who);
+    const char *near = nearest_name(name, t->names, t->n_cells);
+    if (near)
+        diag_help(d, "did you mean \"%s\"?", near);
+    return -1;
+}
+
+/* Adds the column at a place of the rows. */
+static bool add_column(struct csv_table *t, int cell) {
+    struct csv_column *col = &t->columns[t->n_columns++];
+    const struct dataset *like = t->o->like;
+    *col = (struct csv_column){.name = t->names[cell],
+                               .cell = cell,
+                               .o = t->o,
+                               .path = t->file.path,
+                               .arena = t->arena};
+    if (find_name(t->o->text.name, t->o->text.n, col->name) >= 0)
+        col->kind = CSV_TEXT;
+    if (find_name(t->o->floats.name, t->o->floats.n, col->name) >= 0) {
+        col->kind = CSV_NUMBER;
+        col->dtype = DTYPE_F32;
+    }
+    if (!like)
+        return true;
+    int i = dataset_find_field(like, col->name);
+    if (i < 0) {
+        struct diag *d = diag_error(t->c->diags, E_UNKNOWN_FIELD, t->c->at,
+                                    "%s has a column `%s`, which `like` has not", t->file.path,
+                                    col->name);
+        diag_help(d, "columns=[..] chooses those that are wanted");
+        return false;
+    }
+    col->known = like->fields[i].categories;
+    col->kind = col->known ? CSV_TEXT : CSV_NUMBER;
+    col->dtype = dataset_field_dtype(like, i);
+    return true;
+}
+
+/* A table to be alike has a number or a category in each field. */
+static bool check_like(struct csv_table *t) {
+    const struct dataset *like = t->o->like;
+    for (int i = 0; like && i < like->n_fields; i++) {
+        const struct field *f = &like->fields[i];
+        enum dtype dtype = dataset_field_dtype(like, i);
+        if (f->stored->rank != 1 || dtype == DTYPE_U8 || dtype == DTYPE_BOOL) {
+            diag_error(t->c->diags, E_WRONG_KIND, t->c->at,
+                       "`like` must be a table as load_csv gives it, but its field `%s` is no "
+                       "column",
+                       f->name);
+            return false;
+        }
+        if (!t->o->columns.given && find_column(t, f->name, "`like`") < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool choose_columns(struct csv_table *t) {
+    const struct csv_names *chosen = &t->o->columns;
+    const struct csv_names *named[] = {&t->o->text, &t->o->floats};
+    static const char *const words[] = {"`text`", "`floats`"};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < named[k]->n; i++)
+            if (find_column(t, named[k]->name[i], words[k]) < 0)
+                return false;
+    if (!check_like(t))
+        return false;
+    int n = chosen->given ? chosen->n : t->n_cells;
+    t->columns = arena_array(t->c->arena, struct csv_column, n);
+    for (int i = 0; i < n; i++) {
+        int cell = chosen->given ? find_column(t, chosen->name[i], "`columns`") : i;
+        if (cell >= 0 && chosen->given && find_name(chosen->name, i, chosen->name[i]) >= 0) {
+            diag_error(t->c->diags, E_DUPLICATE_NAME, t->c->at, "`columns` names `%s` twice",
+                       chosen->name[i]);
+            return false;
+        }
+        if (cell < 0 || !add_column(t, cell))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the two walks */
+
+static bool look_at_rows(struct csv_table *t) {
+    enum csv_row got;
+    rewind_rows(t);
+    for (int64_t n = 1; (got = next_row(t)) == CSV_ROW; n++) {
+        if (!check_width(t) || (n % ROWS_A_POLL == 0 && file_interrupted(t->c, t->file.path)))
+            return false;
+        if (lacks_value(t)) {
+            t->n_lacking++;
+            if (t->o->missing == CSV_MISSING_DROP)
+                continue;
+        }
+        t->n_rows++;
+        for (int i = 0; i < t->n_columns; i++)
+            csv_column_look(&t->columns[i], &t->rows.cells[t->columns[i].cell], t->rows.line);
+    }
+    return got == CSV_END;
+}
+
+static bool take_values(struct csv_table *t) {
+    rewind_rows(t);
+    for (int64_t row = 0, n = 1; next_row(t) == CSV_ROW; n++) {
+        if (n % ROWS_A_POLL == 0 && file_interrupted(t->c, t->file.path))
+            return false;
+        if (t->o->missing == CSV_MISSING_DROP && lacks_value(t))
+            continue;
+        for (int i = 0; i < t->n_columns; i++)
+            if (!csv_column_put(t->c, &t->columns[i], &t->rows.cells[t->columns[i].cell],
+                                t->rows.line, row))
+                return false;
+        row++;
+    }
+    return true;
+}
+
+/* ---- what was seen */
+
+static const char *rows_words(struct csv_table *t, int64_t n) {
+    return arena_printf(t->c->arena, "%" PRId64 " row%s", n, n == 1 ? "" : "s");
+}
+
+static void report_missing(struct csv_table *t) {
+    const struct csv_column *first = NULL;
+    bool words = false, text = false;
+    for (int i = 0; i < t->n_columns; i++) {
+        const struct csv_column *col = &t->columns[i];
+        if (col->missing.n == 0)
+            continue;
+        if (!first || col->missing.line < first->missing.line)
+            first = col;
+        words = words || col->missing.n_text;
+        text = text || col->words.n > 0 || col->kind == CSV_TEXT;
+    }
+    const struct csv_seen *m = &first->missing;
+    struct diag *d = file_report(t->c, t->file.path, ":%" PRId64 ": column `%s`: %s%s", m->line,
+                                 first->name,
+                                 m->n_text ? file_quote(t->c->arena, m->text, m->n_text) : "",
+                                 m->n_text ? " stands for no value" : "the cell is empty");
+    for (int i = 0, n = 0; i < t->n_columns && n < 8; i++) {
+        const struct csv_column *col = &t->columns[i];
+        if (col->missing.n == 0)
+            continue;
+        diag_note(d, (struct span){0}, "`%s` lacks %" PRId64 " of %" PRId64 " values", col->name,
+                  col->missing.n, t->n_rows);
+        n++;
+    }
+    diag_help(d,
+              "missing=\"drop\" leaves %s out%s%s", rows_words(t, t->n_lacking),
+              text ? "" : "; missing=\"nan\" keeps NaN",
+              words ? "; missing_words=[..] says which words stand for no value" : "");
+}
+
+static bool settle_columns(struct csv_table *t) {
+    bool ok = true;
+    if (t->n_rows == 0 || t->n_rows > INT32_MAX) {
+        file_report(t->c, t->file.path, "has %s",
+                    t->n_rows      ? "more rows than a data set holds (2147483647)"
+                    : t->n_lacking ? "no row in which every column has a value"
+                                   : "names of columns, but no row");
+        return false;
+    }
+    if (t->o->missing == CSV_MISSING_ERROR && t->n_lacking > 0) {
+        report_missing(t);
+        return false;
+    }
+    for (int i = 0; i < t->n_columns; i++) {
+        struct csv_column *col = &t->columns[i];
+        ok = csv_column_settle(t->c, col, t->n_rows) && ok;
+        if (!ok && !t->o->header && col->words.line == 1)
+            break; /* of a header that is taken for a row, all columns would say the same */
+    }
+    return ok;
+}
+
+/* What a run says about a table that it takes; NULL: nothing. */
+static const char *remark(struct csv_table *t) {
+    if (t->o->missing != CSV_MISSING_DROP || t->n_lacking == 0)
+        return NULL;
+    return arena_printf(t->arena, "%s: %s of %" PRId64 " lacked a value: left out", t->file.path,
+                        rows_words(t, t->n_lacking), t->n_rows + t->n_lacking);
+}
+
+/* "data/houses.csv" is called houses. */
+static const char *set_name(struct arena *a, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return arena_strndup(a, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+static struct dataset *make_set(struct csv_table *t) {
+    struct dataset *d =
+        dataset_new(t->arena, set_name(t->arena, t->file.path), t->c->seed);
+    for (int i = 0; i < t->n_columns; i++) {
+        struct csv_column *col = &t->columns[i];
+        const struct categories *categories = csv_column_finish(col);
+        dataset_add_field(d, col->name, tensor_ref(col->values));
+        if (categories)
+            dataset_set_categories(d, categories);
+    }
+    return d;
+}
+
+static bool read_table(struct csv_table *t) {
+    return file_is_text(t->c, &t->file) && read_names(t) && choose_columns(t) && look_at_rows(t) &&
+           settle_columns(t) && take_values(t);
+}
+
+/* ---- between a dry run and the run */
+
+static void describe_names(FILE *out, const char *what, const struct csv_names *names) {
+    fprintf(out, " %s", what);
+    for (int i = 0; i < names->n; i++)
+        fprintf(out, " %zu:%s", strlen(names->name[i]), names->name[i]);
+}
+
+/* All that decides on what a file gives, as text; malloc'd. */
+static char *describe_options(const struct csv_options *o) {
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return NULL;
+    fprintf(out, "csv %d %c %d %d", o->header, o->separator, o->missing, o->columns.given);
+    describe_names(out, "names", &o->names);
+    describe_names(out, "missing", &o->missing_words);
+    describe_names(out, "columns", &o->columns);
+    describe_names(out, "text", &o->text);
+    describe_names(out, "floats", &o->floats);
+    for (int i = 0; o->like && i < o->like->n_fields; i++) {
+        const struct field *f = &o->like->fields[i];
+        describe_names(out, "like", &(struct csv_names){1, &f->name, true});
+        fprintf(out, " %d", dataset_field_dtype(o->like, i));
+        if (f->categories)
+            describe_names(out, "of",
+                           &(struct csv_names){f->categories->n, f->categories->name, true});
+    }
+    fclose(out);
+    return text;
+}
+
+/* Gives a set that was read or kept to whoever asked: a run takes it, a dry run gets phantoms. */
+static bool give(struct load_context *c, struct dataset *d, const char *said,
+                 struct dataset **out) {
+    *out = c->dry ? dataset_new_phantom(c->arena, d) : d;
+    if (!c->dry)
+        d->seed = c->seed;
+    if (!c->dry && said)
+        diag_remark(c->diags, c->at, "%s", said);
+    return *out != NULL;
+}
+
+static bool read_file(struct csv_table *t, const char *path, const char *key,
+                      struct dataset **out) {
+    struct load_context *c = t->c;
+    bool keep = c->dry && c->store && key;
+    t->arena = keep ? &c->store->arena : c->arena;
+    bool ok = file_read(c, path, &t->file) && read_table(t);
+    if (ok) {
+        struct dataset *d = make_set(t);
+        const char *said = remark(t);
+        ok = give(c, d, said, out);
+        if (keep)
+            load_store_keep(c->store, key, d, said);
+        else if (c->dry)
+            dataset_release(d);
+    }
+    csv_rows_close(&t->rows);
+    for (int i = 0; i < t->n_columns; i++)
+        csv_column_free(&t->columns[i]);
+    file_free(&t->file);
+    return ok;
+}
+
+bool load_csv(struct load_context *c, const char *path, const struct csv_options *o,
+              struct dataset **out) {
+    struct csv_table t = {.c = c, .o = o};
+    const char *found = file_find(c, path), *said = NULL;
+    if (!found)
+        return false;
+    char *settings = describe_options(o);
+    const char *key = settings ? load_store_key(c->arena, found, settings) : NULL;
+    free(settings);
+    struct dataset *kept = key && c->store ? load_store_find(c->store, key, !c->dry, &said) : NULL;
+    return kept ? give(c, kept, said, out) : read_file(&t, found, key, out);
+}

@@ -1,0 +1,151 @@
+/* Whole files. What is promised stands in file.h.
+ *
+ * A file is read, not mapped: one that is cut short while it is looked at must not end the
+ * program. */
+#include "data/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/utf8.h"
+
+const char *file_find(struct load_context *c, const char *path) {
+    const char *data = getenv("NNRUN_DATA");
+    if (path[0] && os_file_exists(path))
+        return path;
+    if (path[0] && path[0] != '/' && data && data[0]) {
+        const char *other = arena_printf(c->arena, "%s/%s", data, path);
+        if (os_file_exists(other))
+            return other;
+    }
+    struct diag *d =
+        diag_error(c->diags, E_DATA_MISSING, c->at, "there is no file \"%s\"", path);
+    if (path[0] != '/')
+        diag_help(d, "a path counts from the folder where nnrun is started, then from the one that "
+                     "NNRUN_DATA names");
+    return NULL;
+}
+
+struct diag *file_report(struct load_context *c, const char *path, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const char *why = arena_vprintf(c->arena, format, args);
+    va_end(args);
+    return diag_error(c->diags, E_DATA_CORRUPT, c->at, "%s%s%s", path, why[0] == ':' ? "" : " ",
+                      why);
+}
+
+bool file_interrupted(struct load_context *c, const char *path) {
+    if (!c->interrupted || !*c->interrupted)
+        return false;
+    diag_error(c->diags, E_INTERRUPTED, c->at, "stopped while reading %s", path);
+    return true;
+}
+
+static bool fail(struct load_context *c, const char *path, enum diag_code code, const char *why) {
+    diag_error(c->diags, code, c->at, "%s %s", path, why);
+    return false;
+}
+
+static bool read_bytes(struct load_context *c, int fd, struct file *f) {
+    enum { PIECE_BYTES = 1 << 22 };
+    int64_t done = 0;
+    while (done < f->n) {
+        int64_t want = f->n - done < PIECE_BYTES ? f->n - done : PIECE_BYTES;
+        if (file_interrupted(c, f->path))
+            return false;
+        ssize_t got = read(fd, f->bytes + done, (size_t)want);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(c, f->path, E_FILE,
+                        arena_printf(c->arena, "cannot be read: %s", strerror(errno)));
+        if (got == 0)
+            break;
+        done += got;
+    }
+    f->n = done;
+    f->bytes[done] = 0;
+    return true;
+}
+
+static bool read_open(struct load_context *c, int fd, struct file *f) {
+    struct stat st;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return fail(c, f->path, E_FILE, S_ISDIR(st.st_mode) ? "is a folder" : "is not a file");
+    f->n = st.st_size;
+    f->bytes = (double)f->n < memory ? malloc((size_t)f->n + 1) : NULL;
+    if (!f->bytes)
+        return fail(c, f->path, E_MEMORY,
+                    arena_printf(c->arena, "is too large for this machine: %" PRId64 " bytes",
+                                 f->n));
+    return read_bytes(c, fd, f);
+}
+
+bool file_read(struct load_context *c, const char *path, struct file *out) {
+    *out = (struct file){.path = path};
+    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail(c, path, E_FILE,
+                    arena_printf(c->arena, "cannot be opened: %s", strerror(errno)));
+    bool ok = read_open(c, fd, out);
+    close(fd);
+    if (!ok)
+        file_free(out);
+    return ok;
+}
+
+void file_free(struct file *f) {
+    free(f->bytes);
+    f->bytes = NULL;
+}
+
+static int64_t line_of(const struct file *f, const char *at) {
+    int64_t line = 1;
+    for (const char *p = f->bytes; (p = memchr(p, '\n', (size_t)(at - p))); p++)
+        line++;
+    return line;
+}
+
+bool file_is_text(struct load_context *c, const struct file *f) {
+    const unsigned char *b = (const unsigned char *)f->bytes;
+    const char *end = f->bytes + f->n;
+    if (f->n >= 2 && b[0] == 0x1f && b[1] == 0x8b) {
+        diag_help(file_report(c, f->path, "is compressed by gzip, not text"), "gunzip it first");
+        return false;
+    }
+    bool utf16 = f->n >= 2 && ((b[0] == 0xff && b[1] == 0xfe) || (b[0] == 0xfe && b[1] == 0xff));
+    const char *zero = memchr(f->bytes, 0, (size_t)f->n);
+    const char *fault = utf16 ? f->bytes : utf8_find_fault(f->bytes, end);
+    if (utf16)
+        diag_help(file_report(c, f->path, "is text in UTF-16"), "save it in the encoding UTF-8");
+    else if (zero)
+        file_report(c, f->path, ":%" PRId64 ": a zero byte: this is no text", line_of(f, zero));
+    else if (fault < end)
+        diag_help(file_report(c, f->path, ":%" PRId64 ": the byte 0x%02x is not UTF-8 text",
+                              line_of(f, fault), (unsigned char)*fault),
+                  "save it in the encoding UTF-8");
+    return !utf16 && !zero && fault == end;
+}
+
+const char *file_quote(struct arena *a, const char *text, int64_t n) {
+    enum { MOST_BYTES = 40 };
+    bool cut = n > MOST_BYTES;
+    const char *end = text + n, *p = text, *stop = text + (cut ? MOST_BYTES : n);
+    while (p < stop)
+        p += utf8_length(p, end) > 0 ? utf8_length(p, end) : 1;
+    char *shown = arena_printf(a, "\"%.*s%s\"", (int)(p - text), text, cut ? ".." : "");
+    for (char *q = shown; *q; q++)
+        if ((unsigned char)*q < ' ' || *q == 0x7f)
+            *q = ' ';
+    return shown;
+}

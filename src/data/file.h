@@ -1,0 +1,34 @@
+/* Files of data, whole: found, read and told apart from what is no data, each failure reported in
+ * words. The readers of single formats stand on it.
+ *
+ * Not for: MNIST's files, which are compressed and checked by sum (idx.h). */
+#ifndef NN_DATA_FILE_H
+#define NN_DATA_FILE_H
+
+#include "data/dataset.h"
+
+struct file {
+    const char *path;
+    char *bytes; /* [n], and a zero behind them */
+    int64_t n;
+};
+
+/* Where the file or folder is: at the path itself or, when that is relative, below $NNRUN_DATA.
+ * NULL: reported. */
+const char *file_find(struct load_context *c, const char *path);
+/* Reads the file at a path that file_find gave. false: reported. */
+bool file_read(struct load_context *c, const char *path, struct file *out);
+void file_free(struct file *f);
+
+/* A report that begins with the path of a damaged file. */
+struct diag *file_report(struct load_context *c, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Polled by those who go through many bytes: true, and reported, when the run was interrupted. */
+bool file_interrupted(struct load_context *c, const char *path);
+/* Whether it is UTF-8 text without zero bytes; false: reported, with the line. */
+bool file_is_text(struct load_context *c, const struct file *f);
+
+/* A text of a file as it can stand in a message: short, on one line. */
+const char *file_quote(struct arena *a, const char *text, int64_t n);
+
+#endif
