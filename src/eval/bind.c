@@ -110,43 +110,59 @@ bool check_params(struct interp *in, const struct ast *params, const struct ast 
     return true;
 }
 
-bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
-                 const char *callee) {
-    bool given[MAX_ARGS * 2] = {false};
+static bool is_given(const struct args *a, int k, const char *name) {
+    for (int i = 0; i < a->n_named; i++)
+        if (a->named[i].name == name)
+            return true;
+    return k < a->n;
+}
+
+bool bind_given(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
+                const char *callee) {
     if (params->n_kids > MAX_ARGS * 2)
         return too_many(in, params->span);
     if (a->n > params->n_kids)
         return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at,
                        "%s takes %d argument%s, but %d are given", callee, params->n_kids,
                        params->n_kids == 1 ? "" : "s", a->n);
-    for (int i = 0; i < a->n; i++) {
+    for (int i = 0; i < a->n; i++)
         scope_set(&in->heap, into, params->kids[i]->text, a->at[i].value);
-        given[i] = true;
-    }
     for (int i = 0; i < a->n_named; i++) {
         int index;
         if (!find_param(params, a->named[i].name, &index))
             return unknown_argument(in, params, &a->named[i], callee);
-        if (given[index])
+        if (index < a->n)
             return fail_at(in, E_DUPLICATE_ARGUMENT, a->named[i].name_at, "`%s` is given twice",
                            a->named[i].name);
         scope_set(&in->heap, into, a->named[i].name, a->named[i].value);
-        given[index] = true;
     }
     for (int i = 0; i < params->n_kids; i++) {
         const struct ast *p = params->kids[i];
-        struct value v;
-        if (given[i])
+        if (p->kids[1] || is_given(a, i, p->text))
             continue;
-        if (!p->kids[1]) {
-            struct diag *d = diag_error(in->o.diags, E_MISSING_ARGUMENT, a->call,
-                                        "%s needs an argument `%s`", callee, p->text);
-            help_signature(in, d, params, callee);
-            return interp_fail(in, d);
-        }
+        struct diag *d = diag_error(in->o.diags, E_MISSING_ARGUMENT, a->call,
+                                    "%s needs an argument `%s`", callee, p->text);
+        help_signature(in, d, params, callee);
+        return interp_fail(in, d);
+    }
+    return true;
+}
+
+bool bind_defaults(struct interp *in, const struct ast *params, struct scope *into,
+                   const struct args *a) {
+    for (int i = 0; i < params->n_kids; i++) {
+        const struct ast *p = params->kids[i];
+        struct value v;
+        if (is_given(a, i, p->text))
+            continue;
         if (!eval_expr(in, into, p->kids[1], &v))
             return false;
         scope_set(&in->heap, into, p->text, v);
     }
     return true;
+}
+
+bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
+                 const char *callee) {
+    return bind_given(in, params, into, a, callee) && bind_defaults(in, params, into, a);
 }

@@ -379,6 +379,17 @@ bool builtin_is_string(struct interp *in, const struct value *self, struct args 
     return true;
 }
 
+bool builtin_is_record(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out) {
+    static const char *const names[] = {"x"};
+    struct arg x;
+    (void)self;
+    if (!builtin_take(in, a, "is_record", names, 1, &x))
+        return false;
+    *out = V_BOOL(x.value.kind == VALUE_RECORD);
+    return true;
+}
+
 bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     (void)self, (void)out;
     if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)

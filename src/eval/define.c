@@ -63,7 +63,20 @@ static bool is_applied_at_once(struct interp *in, struct definition *d, const st
     return !interp_fail(in, e);
 }
 
+/* Settings that do not have their defaults. */
+static uint64_t given_settings(const struct ast *settings, const struct args *a) {
+    uint64_t given = 0;
+    for (int k = 0; k < settings->n_kids; k++)
+        given |= (uint64_t)(k < a->n) << k;
+    for (int i = 0; i < a->n_named; i++)
+        for (int k = 0; k < settings->n_kids; k++)
+            given |= (uint64_t)(settings->kids[k]->text == a->named[i].name) << k;
+    return given;
+}
+
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out) {
+    const struct ast *settings = d->tree->kids[0];
+    const char *name = d->tree->text;
     struct body *b = in->body && in->body->instance ? in->body : NULL;
     int occurrence = 0;
     if (b) {
@@ -85,14 +98,21 @@ bool make_instance(struct interp *in, struct definition *d, struct args *a, stru
     root_push(in, *out);
     i->settings = scope_new(&in->heap, d->scope);
     i->variables = scope_new(&in->heap, NULL);
-    bool library = in->in_library;
-    in->in_library = d->library; /* defaults are the definition's own text */
-    bool ok = bind_params(in, d->tree->kids[0], i->settings, a, d->tree->text) &&
-              bind_types(in, d->tree->kids[0], i->settings, a, d->tree->text);
+    if (!bind_given(in, settings, i->settings, a, name))
+        return false;
+    bool library = in->in_library; /* defaults are the definition's own text */
+    const struct origin *caller = in->caller;
+    in->in_library = d->library;
+    if (d->library)
+        in->caller = interp_origin(in, a->call);
+    bool ok = bind_defaults(in, settings, i->settings, a);
+    in->caller = caller;
+    ok = ok && bind_types(in, settings, i->settings, a, name);
     in->in_library = library;
     if (!ok)
         return false;
-    i->path = path_join(in, d->tree->text);
+    i->given = given_settings(settings, a);
+    i->path = path_join(in, name);
     i->provisional = true;
     if (b)
         add_child(b->instance, (struct child){a->site, occurrence, i});

@@ -143,10 +143,7 @@ bool eval_compose(struct interp *in, struct scope *s, const struct ast *e, struc
         return false;
     chain_add(in, all.list, left);
     chain_add(in, all.list, right);
-    struct chain *c = heap_new(&in->heap, VALUE_CHAIN, sizeof *c);
-    c->at = all.list->at, c->n = all.list->n;
-    all.list->at = NULL, all.list->n = all.list->cap = 0;
-    *out = V_OBJECT(VALUE_CHAIN, c);
+    *out = value_chain(&in->heap, all.list);
     root_push(in, *out);
     return true;
 }

@@ -262,6 +262,12 @@ bool check_params(struct interp *in, const struct ast *params, const struct ast 
 /* Binds arguments to PARAMS in `into`; defaults are evaluated in `into`. */
 bool bind_params(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
                  const char *callee);
+/* The same in two steps: all that can be wrong with the arguments themselves is said by the first.
+ */
+bool bind_given(struct interp *in, const struct ast *params, struct scope *into, struct args *a,
+                const char *callee);
+bool bind_defaults(struct interp *in, const struct ast *params, struct scope *into,
+                   const struct args *a);
 
 /* flow.c */
 bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct value *out);

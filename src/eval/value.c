@@ -42,6 +42,13 @@ struct value value_list(struct heap *h, int n) {
     return V_OBJECT(VALUE_LIST, l);
 }
 
+struct value value_chain(struct heap *h, struct list *all) {
+    struct chain *c = heap_new(h, VALUE_CHAIN, sizeof *c);
+    c->at = all->at, c->n = all->n;
+    all->at = NULL, all->n = all->cap = 0;
+    return V_OBJECT(VALUE_CHAIN, c);
+}
+
 struct value value_record(struct heap *h) {
     return V_OBJECT(VALUE_RECORD, heap_new(h, VALUE_RECORD, sizeof(struct record)));
 }

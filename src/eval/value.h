@@ -145,6 +145,7 @@ struct instance {
     struct object o;
     struct definition *definition;
     struct scope *settings;
+    uint64_t given;          /* which settings were given, by their place in the definition */
     const char *path;        /* "tower/0": prefix of its variables' paths */
     bool provisional;        /* the path may still become that of the binding */
     bool applied;            /* its variables are made */
@@ -203,6 +204,8 @@ struct heap {
 void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
 struct value value_string(struct heap *h, const char *text, size_t n); /* text NULL: to be filled */
 struct value value_list(struct heap *h, int n);
+/* A chain of the list's elements, which it takes over. */
+struct value value_chain(struct heap *h, struct list *all);
 struct value value_record(struct heap *h);
 struct value value_array(struct heap *h, struct tensor *t); /* takes over the reference */
 void list_append(struct heap *h, struct list *l, struct value v);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Writes recurrent.txt with PyTorch, an implementation that is not ours: an LSTM and a GRU layer over
-[batch, time, features], the gradients of both, and the loss over steps of gradient descent.
+"""Writes recurrent.txt with PyTorch, an implementation that is not ours: an LSTM, a GRU and a simple recurrent layer
+over [batch, time, features], their gradients, and the loss over steps of gradient descent; and an LSTM in both
+directions over sequences of three lengths.
 
     /usr/bin/python3 tests/data/reference/make_recurrent.py
 
@@ -61,9 +62,35 @@ def figures(name, kind, gates, seed):
     return out + [f"{name}_losses = {text(torch.stack(losses))}"]
 
 
+def both_ways(seed, lengths):
+    net = torch.nn.LSTM(INPUTS, UNITS, batch_first=True, bidirectional=True).double()
+    weights = list(net.parameters())   # w u b v of one direction, then of the other
+    with torch.no_grad():
+        for i, p in enumerate(weights):
+            value = eighths(tuple(reversed(p.shape)), seed + i, unit=16)
+            p.copy_(value.t() if value.dim() == 2 else value)
+    x = eighths((BATCH, TIME, INPUTS), seed + 10).requires_grad_()
+    dy = eighths((BATCH, TIME, 2 * UNITS), seed + 11)
+    live = torch.arange(TIME)[None] < torch.tensor(lengths)[:, None]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    y, (last, _) = net(packed)
+    y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True)
+    dy = dy * live[:, :, None]
+    (y * dy).sum().backward()
+    rows = {"x": x, "dy": dy, "y": y, "last": torch.cat([last[0], last[1]], 1), "dx": x.grad}
+    out = [f"both_lengths = {lengths}"] + [f"both_{key} = {text(t)}" for key, t in rows.items()]
+    for i, p in enumerate(weights):
+        name = "wubv"[i % 4] + ("" if i < 4 else "_back")
+        turned = (lambda t: t.t() if t.dim() == 2 else t)
+        out += [f"both_{name} = {text(turned(p))}", f"both_d{name} = {text(turned(p.grad))}"]
+    return out
+
+
 lines = ["# lstm_ and gru_: weights w u, biases b v, x, h0 (c0) -> y; d.. the gradients of sum(y * dy); losses of five",
-         "# steps of gradient descent, at rate 1, on mean((y - dy)^2).",
+         "# steps of gradient descent, at rate 1, on mean((y - dy)^2). rnn_: the same, tanh. both_: an LSTM in both",
+         "# directions over sequences of three lengths; dy is 0 behind their ends.",
          f"# Made by make_recurrent.py with PyTorch {torch.__version__}."]
-lines += figures("lstm", torch.nn.LSTM, 4, 100) + figures("gru", torch.nn.GRU, 3, 200)
+lines += figures("lstm", torch.nn.LSTM, 4, 100) + figures("gru", torch.nn.GRU, 3, 200) + figures("rnn", torch.nn.RNN, 1, 300)
+lines += both_ways(400, [7, 3, 5])
 with open(os.path.join(FOLDER, "recurrent.txt"), "w") as f:
     f.write("\n".join(lines) + "\n")
