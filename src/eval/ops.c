@@ -287,6 +287,14 @@ static bool make_inputs(struct interp *in, const struct op *op, const struct arg
     return true;
 }
 
+/* Whether a host value is made in the dtype that it is cast to, and not as a float first. */
+static bool keeps_digits(struct value v, const struct value *to) {
+    if (to->kind != VALUE_DTYPE || known_dtype(v) >= 0)
+        return false;
+    return dtype_is_float(to->dtype) ||
+           (is_whole(v) && (to->dtype == DTYPE_I32 || to->dtype == DTYPE_I64));
+}
+
 bool op_append(struct interp *in, const struct op *op, const char *spelling, struct node **inputs,
                int n_in, const struct attr *attr, const struct span *at, struct span whole,
                struct value *out) {
@@ -373,6 +381,8 @@ bool call_op(struct interp *in, const struct op *op, struct args *a, struct valu
         for (int i = 0; i < n_in && ok; i++)
             ok = to_node(in, args[i]->value, at[i],
                          op->input[i].type >= 0 ? op->input[i].type : DTYPE_F64, &inputs[i]);
+    else if (op->id == OP_cast && keeps_digits(args[0]->value, b.setting[0]))
+        ok = to_node(in, args[0]->value, at[0], (int)b.setting[0]->dtype, &inputs[0]);
     else
         ok = make_inputs(in, op, args, n_in, inputs);
     for (int i = 0; ok && i < op->n_settings; i++)
