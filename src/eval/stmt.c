@@ -61,12 +61,17 @@ void poison_targets(struct interp *in, struct scope *s, const struct ast *stmt) 
     poison_inside(in, s, stmt);
 }
 
+/* In the body of a function or a definition, whose result others go by. */
+static bool is_inside(const struct interp *in) {
+    return in->caller || in->body || in->in_library;
+}
+
 /* In the script's own blocks a broken statement does not keep later ones from being looked at; nor
  * anywhere one that only came upon something unknown. */
 static bool goes_on_after(struct interp *in, struct scope *s, const struct ast *stmt, bool silent) {
     if (in->flow != FLOW_ERROR || in->stopped)
         return false;
-    if (!silent && (in->caller || in->body || in->in_library))
+    if (!silent && is_inside(in))
         return false;
     poison_targets(in, s, stmt);
     in->flow = FLOW_NONE;
@@ -160,7 +165,8 @@ static bool loop_round(struct interp *in, struct scope *s, const struct ast *bod
     bool ok = eval_block(in, s, body, &ignored);
     in->roots.n = n_roots;
     if (ok) {
-        *go_on = !in->failed; /* after an error a body is walked once, for its own errors */
+        /* after an error a body of the script's is walked once, for its own errors */
+        *go_on = !in->failed || is_inside(in);
         return true;
     }
     if (in->flow == FLOW_BREAK)
