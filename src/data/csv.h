@@ -27,11 +27,11 @@ struct csv_options {
 /* The words that stand for no value when nothing else is said. */
 extern const struct csv_names CSV_MISSING_WORDS;
 
-/* A table from a file (file_find says where it is looked for). A column of whole numbers is a field
- * int[n] (int64 when it needs that), of numbers float[n]; one without a number is text, int[n] with
- * categories in the order of their characters. A row, a cell or a name that does not fit is reported
- * with its line and column. In a dry run the file is read whole, because its last row decides on its
- * types, and kept for the run. */
+/* A table from a file (file_find says where it is looked for). A column of whole numbers is a
+ * field int[n] (int64 when it needs that), of numbers float[n]; one without a number is text,
+ * int[n] with categories in the order of their characters. A row, a cell or a name that does not
+ * fit is reported with its line and column. In a dry run the file is read whole, because its last
+ * row decides on its types, and kept for the run. */
 bool load_csv(struct load_context *c, const char *path, const struct csv_options *o,
               struct dataset **out);
 

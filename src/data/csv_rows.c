@@ -1,5 +1,5 @@
-/* A row of a text of separated values after the other. What is promised stands in csv_rows.h. A cell
- * is a part of the text; only one in which quotes are doubled is copied, to take them out. */
+/* A row of a text of separated values after the other. What is promised stands in csv_rows.h. A
+ * cell is a part of the text; only one in which quotes are doubled is copied, to take them out. */
 #include "data/csv_rows.h"
 
 #include <stdlib.h>

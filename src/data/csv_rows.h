@@ -30,7 +30,8 @@ struct csv_rows {
     const char *fault; /* why a row cannot be read: static */
 };
 
-/* Over text[0..n), behind a byte order mark. Line ends at the end of the text end the last row only. */
+/* Over text[0..n), behind a byte order mark. Line ends at the end of the text end the last row
+ * only. */
 void csv_rows_open(struct csv_rows *r, const char *text, int64_t n, char separator);
 void csv_rows_close(struct csv_rows *r);
 /* Reads the next row, the empty lines (a row of one empty cell) included. */

@@ -1,6 +1,6 @@
 /* Numbers of files. Those with few digits and a small exponent, nearly all, are exact in one
- * operation on doubles (Clinger 1990): digits below 2^53 and powers of ten to 10^22 are doubles. The
- * C library reads the others. */
+ * operation on doubles (Clinger 1990): digits below 2^53 and powers of ten to 10^22 are doubles.
+ * The C library reads the others. */
 #include "data/number.h"
 
 #include <stdlib.h>

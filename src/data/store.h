@@ -22,7 +22,8 @@ struct load_store {
 
 /* Names what is read: the file and the settings, as text. NULL: there is no such file. */
 const char *load_store_key(struct arena *a, const char *path, const char *settings);
-/* The set kept under the key and what is to be said of it, or NULL; `take` makes it the caller's. */
+/* The set kept under the key and what is to be said of it, or NULL; `take` makes it the
+ * caller's. */
 struct dataset *load_store_find(struct load_store *s, const char *key, bool take,
                                 const char **said);
 /* Keeps a set of s->arena. */

@@ -7,6 +7,7 @@
 
 #include "base/os.h"
 #include "data/csv.h"
+#include "data/npy.h"
 #include "eval/interp.h"
 
 static struct value set_value(struct interp *in, struct dataset *set) {
@@ -171,7 +172,8 @@ static bool need_missing(struct interp *in, const struct arg *g, enum csv_missin
     for (int i = 0; i < 3; i++)
         if (strcmp(text, words[i]) == 0)
             return *out = (enum csv_missing)i, true;
-    return fail_at(in, E_OUT_OF_RANGE, g->at, "`missing` must be \"error\", \"drop\" or \"nan\"");
+    return fail_at(in, E_OUT_OF_RANGE, g->at,
+                   "`missing` must be \"error\", \"drop\" or \"nan\"");
 }
 
 static bool need_table(struct interp *in, const struct arg *g, const char *name,
@@ -211,5 +213,44 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
     bool ok = load_csv(&l.c, path, &o, &d);
     if (ok)
         *out = set_value(in, d);
+    return load_end(in, &l, ok, out);
+}
+
+bool builtin_load_npy(struct interp *in, const struct value *self, struct args *a,
+                      struct value *out) {
+    static const char *const names[] = {"path"};
+    struct arg got;
+    const char *path;
+    struct tensor *t;
+    (void)self;
+    if (!builtin_take(in, a, "load_npy", names, 1, &got) || !need_path(in, a, &got, &path))
+        return false;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct load l = load_begin(in, a);
+    bool ok = load_npy(&l.c, path, &t);
+    if (ok)
+        root_push(in, *out = value_array(&in->heap, t));
+    return load_end(in, &l, ok, out);
+}
+
+bool builtin_load_npz(struct interp *in, const struct value *self, struct args *a,
+                      struct value *out) {
+    static const char *const names[] = {"path"};
+    struct arg got;
+    const char *path;
+    struct npz z;
+    (void)self;
+    if (!builtin_take(in, a, "load_npz", names, 1, &got) || !need_path(in, a, &got, &path))
+        return false;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct load l = load_begin(in, a);
+    bool ok = load_npz(&l.c, path, &z);
+    if (ok)
+        root_push(in, *out = value_record(&in->heap));
+    for (int i = 0; ok && i < z.n; i++)
+        record_set(&in->heap, out->record, intern(in, z.name[i]),
+                   value_array(&in->heap, z.tensor[i]));
     return load_end(in, &l, ok, out);
 }

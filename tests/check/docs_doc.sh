@@ -5,6 +5,9 @@
 export XDG_CACHE_HOME=$PWD/cache NNRUN_MIRRORS=http://127.0.0.1:1
 unset NNRUN_DATA
 
+# what examples read
+cp "${TESTS:?}"/data/npy/*.np? .
+
 # examples: of the page in `out`, each into its own N.nn; lines `$ ..` before one are commands that make its files
 extract() {
     rm -f [0-9]*.nn [0-9]*.sh
