@@ -1,6 +1,10 @@
 /* Data sets: named fields of equal length, and a cursor that deals shuffled batches. Loaders are
  * rows of formats.def, a file each.
  *
+ * Sets share what they hold: a part of one, or one in another order, has its own fields, which
+ * refer to the same stored tensors, with the rows of them that are its examples where those are
+ * not all in order.
+ *
  * A field of bytes (images) is stored as bytes and dealt as floats, byte / divisor: a quarter of
  * the memory, and nothing to convert before the first step. The whole field as floats exists only
  * once somebody asks for it by dataset_field_values.
@@ -17,8 +21,6 @@
 #include "base/diag.h"
 #include "tensor/tensor.h"
 
-enum { MAX_FIELDS = 8 };
-
 /* What the numbers of an int field stand for: k for name[k]. */
 struct categories {
     int n;
@@ -26,9 +28,11 @@ struct categories {
 };
 
 struct field {
-    const char *name;      /* "images", "labels" */
-    struct tensor *stored; /* [length, ...]; one reference is the data set's. Read it through
-                            * dataset_field_values, or dataset_field_dtype and stored->dim */
+    const char *name;      /* "images", "labels"; not copied: it lives as long as the session */
+    struct tensor *stored; /* [rows, ...]; one reference is the data set's. Read it through
+                            * dataset_field_values, dataset_field_dtype and dataset_field_shape */
+    struct tensor *rows;   /* int [length]: which row of `stored` is example i; one reference.
+                            * NULL: row i, of as many as there are examples */
     float divisor;         /* 0: dealt as stored. Else `stored` is uint8, an element is dealt as
                             * float byte / divisor */
     struct tensor *values; /* the whole field as dealt; NULL until asked for */
@@ -38,9 +42,11 @@ struct field {
 
 struct dataset {
     const char *name; /* "mnist.train" */
-    int n_fields;
-    struct field fields[MAX_FIELDS];
+    struct arena *arena; /* of the list of fields */
+    struct field *fields;
+    int n_fields, cap_fields;
     int64_t length;
+    bool phantom; /* some field is */
     /* The cursor: how many examples were dealt. Epoch e deals the permutation keyed by (seed,
      * name, e), so a cursor is one number and there is nothing else to save. */
     int64_t dealt;
@@ -51,8 +57,7 @@ struct dataset {
 
 struct dataset *dataset_new(struct arena *a, const char *name, uint64_t seed);
 
-/* Adds a field; takes the reference. All fields have the same length, at most 2^31 - 1, and a set
- * has at most MAX_FIELDS. */
+/* Adds a field; takes the reference. All fields have the same length, at most 2^31 - 1. */
 void dataset_add_field(struct dataset *d, const char *name, struct tensor *values);
 /* The same for a uint8 tensor whose elements are dealt as float byte / divisor (divisor > 0). */
 void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes, float divisor);
@@ -68,7 +73,9 @@ struct dataset *dataset_new_phantom(struct arena *a, const struct dataset *d);
 int dataset_find_field(const struct dataset *d, const char *name);
 /* The dtype that field i is dealt in. */
 enum dtype dataset_field_dtype(const struct dataset *d, int i);
-/* Field i whole, [length, ...], in file order. The reference is the data set's. NULL when there
+/* [length, ...] */
+struct shape dataset_field_shape(const struct dataset *d, int i);
+/* Field i whole, [length, ...], in the set's own order. The reference is the data set's. NULL when there
  * is not enough memory. */
 struct tensor *dataset_field_values(struct dataset *d, int i);
 
@@ -76,6 +83,22 @@ struct tensor *dataset_field_values(struct dataset *d, int i);
  * A new shuffle every epoch, a batch may span two epochs, none lost or repeated within one. false
  * (nothing dealt) when n is not in 1..length or memory is short. */
 bool dataset_next_batch(struct dataset *d, int64_t n, struct tensor **out);
+/* n examples of an epoch from its example `first` on, which are within it; of its shuffle or, not
+ * `shuffled`, of the set's own order. The cursor stays. false: no memory. */
+bool dataset_deal(struct dataset *d, int64_t epoch, int64_t first, int64_t n, bool shuffled,
+                  struct tensor **out);
+
+/* A set with the same fields, and a cursor of its own. */
+struct dataset *dataset_copy(struct arena *a, const struct dataset *d, const char *name);
+/* The changes of a set that was just made; false: no memory. Its n examples from `first` on: */
+bool dataset_slice(struct dataset *d, int64_t first, int64_t n);
+/* its examples in another order, which is a function of seed and name; */
+bool dataset_shuffle(struct dataset *d);
+/* and those fields of it that `keep` says; */
+void dataset_select(struct dataset *d, const bool *keep);
+/* the fields of another set of the same length after its own. */
+void dataset_join(struct dataset *d, const struct dataset *other);
+
 /* Frees what the arena does not own. */
 void dataset_release(struct dataset *d);
 

@@ -216,6 +216,9 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
     case VALUE_DATASET:
         *out = V_INT(v.dataset->dataset->length);
         return true;
+    case VALUE_BATCHES:
+        *out = V_INT(batches_length(v.batches));
+        return true;
     case VALUE_TENSOR:
         if (v.node->shape.rank)
             return *out = dim_value(v.node->shape.d[0]), true;

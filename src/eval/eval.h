@@ -20,6 +20,7 @@
 
 enum request_kind {
     REQUEST_EVAL,    /* .eval, print, a condition */
+    REQUEST_DEAL,    /* what a data set's map makes of a batch */
     REQUEST_TRAIN,   /* an optimizer's .run */
     REQUEST_INITIAL, /* a variable's first value */
 };
@@ -35,7 +36,8 @@ struct request {
     struct tensor **value; /* [n_fed] of the fed nodes' dtypes; shapes are checked by the host */
     int n_fed;
     bool training;
-    /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn */
+    /* TRAIN: how many steps this optimizer has done; INITIAL: how often the variable was drawn;
+     * DEAL: how many examples were dealt before the batch */
     uint64_t step;
     const char *words;           /* "train_step.run", "accuracy.eval": for dumps and messages */
     const struct origin *origin; /* the demanding expression */

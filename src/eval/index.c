@@ -109,6 +109,20 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     return true;
 }
 
+/* data["images"] */
+static bool index_dataset(struct interp *in, struct scope *s, const struct ast *e,
+                          struct dataset_object *d, struct value *out) {
+    const struct ast *item = e->kids[1];
+    struct value v = V_NONE;
+    if (e->n_kids == 2 && item->kind != AST_SLICE && !eval_expr(in, s, item, &v))
+        return false;
+    if (is_missing(v)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
+    return dataset_index(in, d, v, item->span, out);
+}
+
 /* Slices. The slice op keeps every axis; single indices are dropped and `new` axes added by a
  * reshape after it. A tensor of indices takes its axis whole here; a gather comes last. */
 enum { NEW_AXIS = -1 };
@@ -345,6 +359,8 @@ bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct 
     case VALUE_STRING:
     case VALUE_RECORD:
         return index_host(in, s, e, object, out);
+    case VALUE_DATASET:
+        return index_dataset(in, s, e, object.dataset, out);
     case VALUE_TENSOR:
     case VALUE_ARRAY:
         return index_tensor(in, s, e, object, out);

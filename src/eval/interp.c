@@ -219,6 +219,7 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
     in->prefix.n = 0;
     in->body = NULL;
     in->trace = NULL;
+    in->mapping = NULL;
     in->caller = NULL;
     in->loop = NULL;
     in->custom = NULL;

@@ -18,6 +18,8 @@
  *   owned.c    whose variables are whose, fields of layers
  *   einsum.c   einsum, as transposes and matrix products
  *   axes.c     builtins that take tensors apart and put them together along an axis
+ *   dataset.c  data sets: fields, batches   dataset_make.c  made by a script, from others
+ *   dataset_map.c  what their examples become before they are dealt
  *   module.c   files: import, what each shows the others
  *   scan.c, scan_over.c  loops in the graph  trace.c  what a step may do; the loop made of it
  *   structure.c records and lists as one
@@ -115,6 +117,7 @@ struct interp {
     const struct custom_call *custom; /* gradients under way */
     struct node *schedule_step; /* while a schedule is called: its argument */
     struct loop *loop;  /* the innermost under way */
+    const struct mapping *mapping; /* a data set's map whose function is being called */
     struct trace *trace; /* of the step of a scan that is being traced */
     ARRAY(struct value) roots;  /* what expressions under way have made */
     /* Names that were not found, since the unit began. */
@@ -427,6 +430,51 @@ bool demand_values(struct interp *in, struct node **nodes, int n, struct args *f
                    int first_feed, const char *words, struct value *out);
 bool demand_one(struct interp *in, struct value v, struct span at,
                 struct tensor **out); /* a new reference */
+
+/* dataset.c */
+/* A value that owns the set; NULL: the set is still to come. */
+struct value dataset_value(struct interp *in, struct dataset *d);
+/* A set's fields as they are dealt: of a set that is mapped, what the map gives. */
+int dataset_n_fields(const struct dataset_object *d);
+const char *dataset_field_name(const struct dataset_object *d, int i);
+enum dtype dataset_dtype(const struct dataset_object *d, int i);
+struct shape dataset_shape(const struct dataset_object *d, int i); /* [length, ...] */
+/* data.name, data["name"]. dataset_field: false when there is none, without a word. */
+enum found { FOUND_NONE, FOUND, FOUND_FAILED };
+enum found dataset_field(struct interp *in, struct dataset_object *d, const char *name,
+                         struct span at, struct value *out);
+bool dataset_index(struct interp *in, struct dataset_object *d, struct value name, struct span at,
+                   struct value *out);
+/* A `for` through batches: which epoch it begins with, and its i-th batch. */
+int64_t batches_begin(const struct batches *b);
+int64_t batches_length(const struct batches *b);
+bool batches_deal(struct interp *in, const struct batches *b, int64_t first_epoch, int64_t i,
+                  struct span at, struct value *out);
+
+/* dataset_map.c */
+/* While a map's function is called: what it is given has no value yet. */
+struct mapping {
+    const struct mapping *outer;
+    struct node *const *given;
+    int n_given;
+};
+bool mapping_refuses_demand(struct interp *in, struct node *const *nodes, int n, struct span at);
+/* The batch that the map makes of one of the set below: results[n_out], of which each is a new
+ * reference. `position`: of the batch, which its draws depend on. */
+bool dataset_map_batch(struct interp *in, struct dataset_object *d, struct tensor *const *batch,
+                       int64_t position, struct span at, struct tensor **results);
+/* Field i whole: a new reference. */
+bool dataset_map_whole(struct interp *in, struct dataset_object *d, int i, struct span at,
+                       struct tensor **out);
+/* A placeholder for examples of a field. */
+struct node *dataset_placeholder(struct interp *in, const char *name, enum dtype t,
+                                 struct shape shape, const char *what, struct span at);
+/* A copy of a map for a set made of d; NULL when d has none. */
+struct dataset_map *dataset_map_copy(struct arena *a, const struct dataset_map *m);
+/* That of the fields of two sets, one after the other; NULL when neither has one. */
+struct dataset_map *dataset_map_join(struct interp *in, struct arena *a,
+                                     const struct dataset_object *d,
+                                     const struct dataset_object *e, struct span at);
 
 /* builtins.c */
 /* Arguments by position or name against a list of names; those not given stay NONE kind with

@@ -10,13 +10,6 @@
 #include "data/npy.h"
 #include "eval/interp.h"
 
-static struct value set_value(struct interp *in, struct dataset *set) {
-    struct dataset_object *d = heap_new(&in->heap, VALUE_DATASET, sizeof *d);
-    d->dataset = set, d->owner = true;
-    root_push(in, V_OBJECT(VALUE_DATASET, d));
-    return V_OBJECT(VALUE_DATASET, d);
-}
-
 static struct value group_value(struct interp *in, const struct dataset_group *g) {
     struct value record = value_record(&in->heap);
     root_push(in, record);
@@ -26,7 +19,7 @@ static struct value group_value(struct interp *in, const struct dataset_group *g
     } parts[] = {{"train", g->train}, {"validation", g->validation}, {"test", g->test}};
     for (int i = 0; i < 3; i++)
         record_set(&in->heap, record.record, intern(in, parts[i].name),
-                   set_value(in, parts[i].d));
+                   dataset_value(in, parts[i].d));
     record_set(&in->heap, record.record, intern(in, "title"),
                in->o.dry ? V_UNKNOWN : value_string(&in->heap, g->title, strlen(g->title)));
     return record;
@@ -212,7 +205,7 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
     struct dataset *d;
     bool ok = load_csv(&l.c, path, &o, &d);
     if (ok)
-        *out = set_value(in, d);
+        *out = dataset_value(in, d);
     return load_end(in, &l, ok, out);
 }
 

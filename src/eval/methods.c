@@ -26,31 +26,12 @@ static bool tensor_field(struct interp *in, struct value v, const char *field, s
     return true;
 }
 
-static bool dataset_field(struct interp *in, struct value v, const char *field, struct value *out) {
-    struct dataset *d = v.dataset->dataset;
-    if (!strcmp(field, "length")) {
-        *out = V_INT(d->length);
-        return true;
-    }
-    if (!strcmp(field, "name")) {
-        *out = in->o.dry ? V_UNKNOWN : value_string(&in->heap, d->name, strlen(d->name));
-        return true;
-    }
-    int i = dataset_find_field(d, field);
-    struct tensor *values = i < 0 ? NULL : dataset_field_values(d, i);
-    if (values)
-        *out = value_array(&in->heap, tensor_view(values, values->rank, values->dim));
-    return values != NULL;
-}
-
 static bool plain_field(struct interp *in, struct value v, const char *field, struct value *out) {
     const struct value *f;
     switch (v.kind) {
     case VALUE_TENSOR:
     case VALUE_ARRAY:
         return tensor_field(in, v, field, out);
-    case VALUE_DATASET:
-        return dataset_field(in, v, field, out);
     case VALUE_RECORD:
         f = record_get(v.record, field);
         if (f)
@@ -71,15 +52,19 @@ static bool plain_field(struct interp *in, struct value v, const char *field, st
 static int field_names(struct value v, const char **names, int max) {
     int n = 0;
     static const char *const tensor[] = {"shape", "dtype", "rank", "name", "eval"};
-    static const char *const dataset[] = {"length", "name", "next_batch"};
+    static const char *const dataset[] = {"length",     "name", "fields",  "categories",
+                                          "next_batch", "map",  "batches", "placeholders",
+                                          "take",       "skip", "shuffle", "split",
+                                          "zip"};
+    enum { N_DATASET = sizeof dataset / sizeof *dataset };
     if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
         for (int i = 0; i < 5 && n < max; i++)
             names[n++] = tensor[i];
     if (v.kind == VALUE_DATASET) {
-        for (int i = 0; i < 3 && n < max; i++)
+        for (int i = 0; i < N_DATASET && n < max; i++)
             names[n++] = dataset[i];
-        for (int i = 0; i < v.dataset->dataset->n_fields && n < max; i++)
-            names[n++] = v.dataset->dataset->fields[i].name;
+        for (int i = 0; i < dataset_n_fields(v.dataset) && n < max; i++)
+            names[n++] = dataset_field_name(v.dataset, i);
     }
     if (v.kind == VALUE_RECORD)
         for (int i = 0; i < v.record->n && n < max; i++)
@@ -112,6 +97,15 @@ bool get_field(struct interp *in, struct value object, const struct ast *e, stru
         return module_field(in, object.module->module, e, out);
     if (object.kind == VALUE_INSTANCE || object.kind == VALUE_CHAIN)
         return layer_field(in, object, e, out);
+    bool of_data = object.kind == VALUE_DATASET;
+    if (of_data && builtin_method(in, object, e->text, out)) {
+        root_push(in, *out);
+        return true;
+    }
+    enum found found = of_data ? dataset_field(in, object.dataset, e->text, e->name_at, out)
+                               : FOUND_NONE;
+    if (found != FOUND_NONE)
+        return found == FOUND;
     if (plain_field(in, object, e->text, out) || builtin_method(in, object, e->text, out)) {
         root_push(in, *out);
         return true;
@@ -171,12 +165,34 @@ static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, 
     return true;
 }
 
+/* p=b, where p is a record of tensors, as data.placeholders() is: b feeds its fields. */
+static bool feed_fields(struct interp *in, struct arena *scratch, struct feeds *f,
+                        const struct record *target, struct value v, struct span at,
+                        struct span name_at, const char *name) {
+    if (v.kind != VALUE_RECORD)
+        return fail_at(in, E_FEED, at,
+                       "`%s` is a record of tensors, and is fed with a record, not %s", name,
+                       value_kind_words(v.kind));
+    for (int i = 0; i < v.record->n; i++) {
+        const struct value *to = record_get(target, v.record->name[i]);
+        if (!to)
+            return fail_at(in, E_FEED, at,
+                           "`%s` has no tensor `%s`, which is a field of what it is fed with", name,
+                           v.record->name[i]);
+        if (!add_feed(in, scratch, f, *to, v.record->at[i], at, name_at, v.record->name[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool feed_by_name(struct interp *in, struct arena *scratch, struct feeds *f, struct scope *s,
                          const char *name, struct value v, struct span at, struct span name_at,
                          bool field) {
     const struct value *target = s ? scope_find(s, name) : NULL;
     if (target && is_missing(*target))
         return fail_silently(in);
+    if (target && target->kind == VALUE_RECORD)
+        return feed_fields(in, scratch, f, target->record, v, at, name_at, name);
     if (target)
         return add_feed(in, scratch, f, *target, v, at, name_at, name);
     if (!field) {
@@ -229,7 +245,8 @@ static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds 
 static bool run_request(struct interp *in, struct request *r, struct args *a, int first_feed) {
     struct arena scratch = {0};
     struct feeds f = {0};
-    if (trace_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span))
+    if (trace_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span) ||
+        mapping_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span))
         return false;
     bool ok = !a || gather_feeds(in, &scratch, &f, a, first_feed);
     r->fed = f.node.at, r->value = f.value.at, r->n_fed = f.node.n;
@@ -342,27 +359,5 @@ bool method_run(struct interp *in, const struct value *self, struct args *a, str
     for (int i = 0; i < step->n_effects; i++)
         if (step->effects[i]->op->id == OP_assign)
             step->effects[i]->in[0]->variable->n_steps++;
-    return true;
-}
-
-bool method_next_batch(struct interp *in, const struct value *self, struct args *a,
-                       struct value *out) {
-    struct dataset *d = self->dataset->dataset;
-    struct tensor *fields[MAX_FIELDS];
-    if (a->n != 1 || a->n_named || a->at[0].value.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, a->call,
-                       "next_batch takes the number of examples: next_batch(50)");
-    int64_t n = a->at[0].value.i;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    if (!dataset_next_batch(d, n, fields))
-        return fail_at(in, E_OUT_OF_RANGE, a->at[0].at,
-                       "a batch of %lld cannot be drawn from %lld examples", (long long)n,
-                       (long long)d->length);
-    *out = value_record(&in->heap);
-    root_push(in, *out);
-    for (int i = 0; i < d->n_fields; i++)
-        record_set(&in->heap, out->record, intern(in, d->fields[i].name),
-                   value_array(&in->heap, fields[i]));
     return true;
 }

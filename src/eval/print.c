@@ -63,6 +63,18 @@ static void print_definition(FILE *out, const struct definition *d) {
             fprintf(out, "%s %s", words[i].word, d->tree->text);
 }
 
+static void print_dataset(struct interp *in, FILE *out, const struct dataset_object *d) {
+    char text[SHAPE_TEXT];
+    fprintf(out, "data set %s of %" PRId64 " examples {", d->dataset->name, d->dataset->length);
+    for (int i = 0; i < dataset_n_fields(d); i++) {
+        struct shape s = dataset_shape(d, i);
+        fprintf(out, "%s%s: %s%s", i ? ", " : "", dataset_field_name(d, i),
+                dtype_name(dataset_dtype(d, i)),
+                shape_print(text, sizeof text, in->o.symbols, &s));
+    }
+    fputc('}', out);
+}
+
 /* The kinds that are more than a word. */
 static void print_object(struct interp *in, FILE *out, struct value v, bool nested) {
     switch (v.kind) {
@@ -112,8 +124,12 @@ static void print_object(struct interp *in, FILE *out, struct value v, bool nest
                 v.step->n_variables == 1 ? "" : "s");
         break;
     case VALUE_DATASET:
-        fprintf(out, "data set %s of %" PRId64 " examples", v.dataset->dataset->name,
-                v.dataset->dataset->length);
+        print_dataset(in, out, v.dataset);
+        break;
+    case VALUE_BATCHES:
+        fprintf(out, "%" PRId64 " batch%s of %" PRId64 " of the data set %s",
+                batches_length(v.batches), batches_length(v.batches) == 1 ? "" : "es",
+                v.batches->n, v.batches->set->dataset->name);
         break;
     case VALUE_MODULE:
         fprintf(out, "module %s", module_name(v.module->module));

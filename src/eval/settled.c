@@ -32,12 +32,12 @@ static void put_shape(struct interp *in, FILE *out, enum dtype t, const struct s
     fprintf(out, "%s%s", dtype_name(t), shape_print(text, sizeof text, in->o.symbols, s));
 }
 
-static void put_dataset(struct interp *in, FILE *out, const struct dataset *d) {
+static void put_dataset(struct interp *in, FILE *out, const struct dataset_object *d) {
     fputs("data {", out);
-    for (int i = 0; i < d->n_fields; i++) {
-        struct shape s = tensor_shape(d->fields[i].stored);
-        fprintf(out, "%s%s: ", i ? ", " : "", d->fields[i].name);
-        put_shape(in, out, dataset_field_dtype(d, i), &s);
+    for (int i = 0; i < dataset_n_fields(d); i++) {
+        struct shape s = dataset_shape(d, i);
+        fprintf(out, "%s%s: ", i ? ", " : "", dataset_field_name(d, i));
+        put_shape(in, out, dataset_dtype(d, i), &s);
     }
     fputc('}', out);
 }
@@ -63,7 +63,7 @@ static void put_type(struct interp *in, FILE *out, struct value v, int depth) {
         fputc('}', out);
         break;
     case VALUE_DATASET:
-        put_dataset(in, out, v.dataset->dataset);
+        put_dataset(in, out, v.dataset);
         break;
     case VALUE_UNKNOWN:
     case VALUE_POISON:

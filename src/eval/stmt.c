@@ -198,6 +198,9 @@ static bool sequence_length(struct interp *in, struct value v, struct span at, i
     case VALUE_STRING:
         *n = (int64_t)v.string->n;
         return true;
+    case VALUE_BATCHES:
+        *n = batches_length(v.batches);
+        return true;
     default:
         break;
     }
@@ -205,29 +208,39 @@ static bool sequence_length(struct interp *in, struct value v, struct span at, i
                                 value_kind_words(v.kind));
     if (v.kind == VALUE_INT)
         diag_help(d, "range(%lld) counts from 0", (long long)v.i);
+    if (v.kind == VALUE_DATASET)
+        diag_help(d, "go through its batches: for b in data.batches(100) { .. }");
     if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
         diag_help(d, "count through its first axis: for i in range(len(t)) { .. t[i] .. }");
     return interp_fail(in, d);
 }
 
-static struct value sequence_element(struct interp *in, struct value v, int64_t i) {
+static bool sequence_element(struct interp *in, struct value v, int64_t first_epoch, int64_t i,
+                             struct span at, struct value *out) {
     switch (v.kind) {
     case VALUE_RANGE:
-        return V_INT(v.range->first + i * v.range->step);
+        *out = V_INT(v.range->first + i * v.range->step);
+        break;
     case VALUE_LIST:
-        return i < v.list->n ? v.list->at[i] : V_NONE;
+        *out = i < v.list->n ? v.list->at[i] : V_NONE;
+        break;
     case VALUE_RECORD:
-        return value_string(&in->heap, v.record->name[i], strlen(v.record->name[i]));
+        *out = value_string(&in->heap, v.record->name[i], strlen(v.record->name[i]));
+        break;
+    case VALUE_BATCHES:
+        return batches_deal(in, v.batches, first_epoch, i, at, out);
     default:
-        return value_string(&in->heap, v.string->text + i, 1);
+        *out = value_string(&in->heap, v.string->text + i, 1);
+        break;
     }
+    return true;
 }
 
 static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt) {
-    struct value over;
+    struct value over, element;
     struct loop_watch w;
     struct loop l;
-    int64_t n = 0;
+    int64_t n = 0, first_epoch = 0;
     bool go_on = true, ok = true;
     struct span at = stmt->kids[1]->span;
     if (!eval_expr(in, s, stmt->kids[1], &over) ||
@@ -238,8 +251,11 @@ static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt)
     anew_enter(in, &l, stmt);
     if (is_missing(over))
         loop_is_open(&w);
+    if (over.kind == VALUE_BATCHES)
+        first_epoch = batches_begin(over.batches);
     for (int64_t i = 0; ok && i < n && go_on && loop_goes_on(in, &w); i++)
-        ok = bind_loop(in, s, stmt->kids[0], sequence_element(in, over, i), at) &&
+        ok = sequence_element(in, over, first_epoch, i, at, &element) &&
+             bind_loop(in, s, stmt->kids[0], element, at) &&
              loop_round(in, s, stmt->kids[2], &go_on);
     return anew_leave(in, loop_end(in, &w, ok));
 }

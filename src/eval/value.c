@@ -222,6 +222,17 @@ static void mark_inside(struct heap *h, struct graph *g, struct object *o) {
             object_mark(h, &i->children[k].instance->o);
         break;
     }
+    case VALUE_DATASET: {
+        const struct dataset_map *m = ((struct dataset_object *)o)->map;
+        for (int i = 0; m && i < m->n_in; i++)
+            graph_mark(g, m->in[i]);
+        for (int i = 0; m && i < m->n_out; i++)
+            graph_mark(g, m->out[i]);
+        break;
+    }
+    case VALUE_BATCHES:
+        object_mark(h, &((struct batches *)o)->set->o);
+        break;
     case OBJECT_SCOPE: {
         struct scope *s = (struct scope *)o;
         for (int i = 0; i < s->cap; i++)
@@ -277,6 +288,7 @@ static void object_free(struct object *o) {
     case VALUE_DATASET:
         if (((struct dataset_object *)o)->owner)
             dataset_release(((struct dataset_object *)o)->dataset);
+        arena_free(&((struct dataset_object *)o)->arena);
         break;
     default:
         break;
@@ -331,6 +343,7 @@ const char *value_kind_words(enum value_kind kind) {
         [VALUE_METHOD] = "a method",
         [VALUE_STEP] = "a training step",
         [VALUE_DATASET] = "a data set",
+        [VALUE_BATCHES] = "the batches of a data set",
         [VALUE_MODULE] = "a module",
     };
     return words[kind];

@@ -35,6 +35,7 @@ enum value_kind {
     VALUE_METHOD,     /* a builtin bound to its subject: t.eval */
     VALUE_STEP,       /* optimizer.minimize(loss) */
     VALUE_DATASET,
+    VALUE_BATCHES, /* data.batches(50): what a loop goes through */
     VALUE_MODULE, /* import .. as name */
 };
 
@@ -66,6 +67,7 @@ struct value {
         struct method *method;
         struct step_object *step;
         struct dataset_object *dataset;
+        struct batches *batches;
         struct module_object *module;
     };
 };
@@ -172,10 +174,27 @@ struct step_object {
     int n_variables;
 };
 
+/* What the examples of a data set become before they are dealt (eval/dataset_map.c). */
+struct dataset_map {
+    int n_in, n_out, n_computed;
+    struct node **in;       /* [n_in] placeholders for the fields of the set below */
+    const char **name;      /* [n_out] the fields that it has instead: */
+    struct node **out;      /* tensors over the placeholders, or placeholders themselves */
+    struct node **computed; /* [n_computed] those of `out` that are none */
+};
 struct dataset_object {
     struct object o;
     struct dataset *dataset;
     bool owner;
+    struct arena arena;      /* of a set that the script made from others */
+    struct dataset_map *map; /* NULL: examples are dealt as they are stored */
+};
+struct batches {
+    struct object o;
+    struct dataset_object *set;
+    int64_t n; /* examples in each but an epoch's last */
+    int64_t n_per_epoch, n_epochs;
+    bool shuffle;
 };
 
 struct module_object {

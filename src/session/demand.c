@@ -82,7 +82,8 @@ struct compiled *demand_compile(struct session *s, const struct request *r, bool
         compiled_free(c);
         return NULL;
     }
-    if (r->kind == REQUEST_EVAL && !s->is_replaying && !s->is_part &&
+    bool is_evaluation = r->kind == REQUEST_EVAL || r->kind == REQUEST_DEAL;
+    if (is_evaluation && !s->is_replaying && !s->is_part &&
         chunks_plan_bytes(c->plan) > chunks_budget_bytes(s, c->plan))
         c->split = chunks_find(s, c, r, &view.remark);
     if (shown)
@@ -112,6 +113,7 @@ static bool start_executor(struct session *s, const struct request *r) {
 static enum draw_domain domain_of(const struct request *r) {
     return r->kind == REQUEST_INITIAL ? DRAW_INITIAL
            : r->kind == REQUEST_TRAIN ? DRAW_TRAINING
+           : r->kind == REQUEST_DEAL  ? DRAW_DEALT
                                       : DRAW_EVALUATION;
 }
 

@@ -1,13 +1,14 @@
 /* What the random draws of a run are keyed by, beside seed and path: the domain in the two top
  * bits, below it a count. In training the count is the optimizer's step, in a variable's first
- * value how often it was drawn, in an evaluation how often that path was evaluated: those counts
- * are kept here. */
+ * value how often it was drawn, in a batch of a data set that is mapped how many examples were
+ * dealt before it, in an evaluation how often that path was evaluated: those counts are kept
+ * here. */
 #ifndef NN_SESSION_DRAWS_H
 #define NN_SESSION_DRAWS_H
 
 #include "plan/plan.h"
 
-enum draw_domain { DRAW_INITIAL = 1, DRAW_TRAINING = 2, DRAW_EVALUATION = 3 };
+enum draw_domain { DRAW_DEALT, DRAW_INITIAL, DRAW_TRAINING, DRAW_EVALUATION };
 
 /* Hash of a path -> evaluations done. Open addressing; zeroed is empty. */
 struct draw_counts {

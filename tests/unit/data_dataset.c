@@ -24,7 +24,7 @@ static struct dataset *make_set(struct arena *a, const char *name, uint64_t seed
  * together. */
 static void deal(struct dataset *d, int64_t n, int n_batches, int32_t *dealt) {
     for (int b = 0; b < n_batches; b++) {
-        struct tensor *out[MAX_FIELDS];
+        struct tensor *out[2];
         CU_ASSERT_TRUE_FATAL(dataset_next_batch(d, n, out));
         CU_ASSERT_EQUAL(out[0]->dtype, DTYPE_F32);
         CU_ASSERT_EQUAL(out[0]->dim[0], n);
@@ -132,7 +132,7 @@ static void test_shuffle_is_fair(void) {
 
 static void test_refuses_impossible_batches(void) {
     struct arena a = {0};
-    struct tensor *out[MAX_FIELDS];
+    struct tensor *out[2];
     struct dataset *d = make_set(&a, "t", 5, 10), *empty = make_set(&a, "t", 5, 0);
     static const int64_t bad[] = {0, -1, 11, INT64_MAX, INT64_MIN};
     for (int i = 0; i < 5; i++)
@@ -187,6 +187,125 @@ static void test_labels_in_both_forms(void) {
     arena_free(&a);
 }
 
+/* The numbers of a set's examples, in its own order. */
+static const int32_t *numbers_of(struct dataset *d) { return dataset_field_values(d, 1)->data; }
+
+static void check_together(struct dataset *d) {
+    const float *images = dataset_field_values(d, 0)->data;
+    for (int64_t i = 0; i < d->length; i++)
+        CU_ASSERT_EQUAL(images[3 * i], (float)(numbers_of(d)[i] % 256) / 255);
+}
+
+static void test_parts_share_storage(void) {
+    struct arena a = {0};
+    struct dataset *d = make_set(&a, "t", 5, 300);
+    struct dataset *part = dataset_copy(&a, d, "t.part");
+    CU_ASSERT_TRUE(dataset_slice(part, 100, 50));
+    CU_ASSERT_EQUAL(part->length, 50);
+    CU_ASSERT_EQUAL(dataset_field_shape(part, 0).d[0].k, 50);
+    CU_ASSERT_PTR_EQUAL(part->fields[1].stored->data, (int32_t *)d->fields[1].stored->data + 100);
+    CU_ASSERT_EQUAL(numbers_of(part)[0], 100);
+    check_together(part);
+    dataset_release(d); /* the part keeps what it shows */
+    CU_ASSERT_EQUAL(numbers_of(part)[49], 149);
+    int32_t dealt[50];
+    int sum = 0;
+    deal(part, 10, 5, dealt);
+    for (int i = 0; i < 50; i++)
+        sum += dealt[i];
+    CU_ASSERT_EQUAL(sum, 50 * 100 + 49 * 25);
+    dataset_release(part);
+    arena_free(&a);
+}
+
+static void test_shuffled_for_good(void) {
+    struct arena a = {0};
+    struct dataset *d = make_set(&a, "t", 5, 300), *s = dataset_copy(&a, d, "t.shuffle"),
+                   *again = dataset_copy(&a, d, "t.shuffle");
+    bool seen[300] = {false};
+    CU_ASSERT_TRUE(dataset_shuffle(s) && dataset_shuffle(again));
+    CU_ASSERT_EQUAL(memcmp(numbers_of(s), numbers_of(again), 300 * sizeof(int32_t)), 0);
+    CU_ASSERT_PTR_EQUAL(s->fields[0].rows, s->fields[1].rows);
+    check_together(s);
+    for (int i = 0; i < 300; i++)
+        seen[numbers_of(s)[i]] = true;
+    for (int i = 0; i < 300; i++)
+        CU_ASSERT_TRUE(seen[i]);
+    /* a part of it, in another order again */
+    struct dataset *part = dataset_copy(&a, s, "t.shuffle.part");
+    CU_ASSERT_TRUE(dataset_slice(part, 10, 5));
+    for (int i = 0; i < 5; i++)
+        CU_ASSERT_EQUAL(numbers_of(part)[i], numbers_of(s)[10 + i]);
+    struct dataset *mixed = dataset_copy(&a, part, "t.mixed");
+    int32_t sum = 0, expected = 0;
+    CU_ASSERT_TRUE(dataset_shuffle(mixed));
+    check_together(mixed);
+    for (int i = 0; i < 5; i++)
+        sum += numbers_of(mixed)[i], expected += numbers_of(part)[i];
+    CU_ASSERT_EQUAL(sum, expected);
+    struct dataset *all[] = {d, s, again, part, mixed};
+    for (int i = 0; i < 5; i++)
+        dataset_release(all[i]);
+    arena_free(&a);
+}
+
+static void test_fields_of_two_orders(void) {
+    struct arena a = {0};
+    struct dataset *d = make_set(&a, "t", 5, 20), *s = dataset_copy(&a, d, "t.shuffle");
+    CU_ASSERT_TRUE(dataset_shuffle(s));
+    struct dataset *z = dataset_copy(&a, s, "z");
+    dataset_join(z, d);
+    CU_ASSERT_EQUAL(z->n_fields, 4);
+    CU_ASSERT_TRUE(dataset_shuffle(z));
+    const int32_t *one = dataset_field_values(z, 1)->data, *other = dataset_field_values(z, 3)->data;
+    for (int i = 0; i < 20; i++)
+        CU_ASSERT_EQUAL(one[i], numbers_of(s)[other[i]]);
+    dataset_select(z, (bool[]){false, true, false, true});
+    CU_ASSERT_EQUAL(z->n_fields, 2);
+    CU_ASSERT_EQUAL(z->length, 20);
+    dataset_release(d);
+    dataset_release(s);
+    dataset_release(z);
+    arena_free(&a);
+}
+
+static void test_dealt_by_epoch(void) {
+    struct arena a = {0};
+    struct dataset *d = make_set(&a, "t", 5, 70);
+    int32_t whole[140];
+    struct tensor *out[2];
+    deal(d, 70, 2, whole);
+    CU_ASSERT_TRUE_FATAL(dataset_deal(d, 1, 30, 20, true, out));
+    CU_ASSERT_EQUAL(memcmp(out[1]->data, whole + 100, 20 * sizeof(int32_t)), 0);
+    tensor_unref(out[0]), tensor_unref(out[1]);
+    CU_ASSERT_TRUE_FATAL(dataset_deal(d, 1, 30, 20, false, out));
+    for (int i = 0; i < 20; i++)
+        CU_ASSERT_EQUAL(((int32_t *)out[1]->data)[i], 30 + i);
+    tensor_unref(out[0]), tensor_unref(out[1]);
+    CU_ASSERT_EQUAL(d->dealt, 140);
+    dataset_release(d);
+    arena_free(&a);
+}
+
+static void test_many_fields(void) {
+    struct arena a = {0};
+    struct dataset *d = dataset_new(&a, "wide", 1);
+    struct tensor *out[40];
+    for (int i = 0; i < 40; i++) {
+        struct tensor *t = tensor_new(DTYPE_I32, 1, (int64_t[]){2});
+        ((int32_t *)t->data)[1] = i;
+        dataset_add_field(d, arena_printf(&a, "f%d", i), t);
+    }
+    CU_ASSERT_EQUAL(dataset_find_field(d, "f39"), 39);
+    CU_ASSERT_TRUE_FATAL(dataset_deal(d, 0, 1, 1, false, out));
+    for (int i = 0; i < 40; i++) {
+        CU_ASSERT_EQUAL(((int32_t *)out[i]->data)[0], i);
+        tensor_unref(out[i]);
+    }
+    dataset_release(d);
+    arena_free(&a);
+}
+
 void suite_data_dataset(void) {
     unit_suite("data: dataset");
     unit_test("every epoch is a permutation", test_every_epoch_is_a_permutation);
@@ -197,4 +316,9 @@ void suite_data_dataset(void) {
     unit_test("impossible batches are refused", test_refuses_impossible_batches);
     unit_test("whole fields", test_whole_fields);
     unit_test("labels one-hot and plain", test_labels_in_both_forms);
+    unit_test("parts share storage", test_parts_share_storage);
+    unit_test("shuffled for good", test_shuffled_for_good);
+    unit_test("fields of two orders", test_fields_of_two_orders);
+    unit_test("dealt by epoch", test_dealt_by_epoch);
+    unit_test("many fields", test_many_fields);
 }
