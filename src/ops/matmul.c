@@ -87,7 +87,18 @@ static struct node *product(struct build *b, struct node *x, struct node *y, boo
     return build_op(b, OP_matmul, (struct node *[]){x, y}, 2, settings, NULL, NULL);
 }
 
-/* With r = a b: da = g b', db = a' g; a transposed operand takes the transposed gradient. */
+/* [.., m, n] as [rows, n]; x itself when the number of rows cannot be said. */
+static struct node *as_rows(struct build *b, struct node *x) {
+    struct shape to = {.rank = 2, .d = {dim_const(1), x->shape.d[x->shape.rank - 1]}};
+    for (int i = 0; i < x->shape.rank - 1; i++)
+        if (!dim_multiply(b->symbols, to.d[0], x->shape.d[i], &to.d[0]))
+            return x;
+    return build_reshape(b, x, &to);
+}
+
+/* With r = a b: da = g b', db = a' g; a transposed operand takes the transposed gradient. When b
+ * has no batch, a's batch axes are more rows: one product over all of them, instead of a product
+ * for each and their sum. */
 void matmul_gradient(struct gradient_call *c) {
     struct node *a = c->node->in[0], *b = c->node->in[1], *g = c->dy;
     bool ta = c->node->attr[0].i, tb = c->node->attr[1].i;
@@ -96,6 +107,11 @@ void matmul_gradient(struct gradient_call *c) {
         c->dx[0] = d ? build_sum_to(c->b, d, &a->shape) : NULL;
     }
     if (c->need[1]) {
+        if (!ta && b->shape.rank == 2 && a->shape.rank > 2) {
+            struct node *rows_a = as_rows(c->b, a), *rows_g = as_rows(c->b, g);
+            if (rows_a != a && rows_g != g)
+                a = rows_a, g = rows_g;
+        }
         struct node *d = tb ? product(c->b, g, a, true, ta) : product(c->b, a, g, !ta, false);
         c->dx[1] = d ? build_sum_to(c->b, d, &b->shape) : NULL;
     }
