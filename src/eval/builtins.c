@@ -207,6 +207,9 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
     case VALUE_LIST:
         *out = V_INT(v.list->n);
         return true;
+    case VALUE_CHAIN:
+        *out = V_INT(v.chain->n);
+        return true;
     case VALUE_RECORD:
         *out = V_INT(v.record->n);
         return true;

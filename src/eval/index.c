@@ -39,7 +39,12 @@ static int64_t clamp_bound(int64_t bound, int64_t n, int64_t low, int64_t high) 
     return bound < low ? low : bound > high ? high : bound;
 }
 
-/* l[first:end:step] of a list or a string, as in Python. */
+/* The elements of a list or of a chain. */
+static const struct value *elements(struct value v) {
+    return v.kind == VALUE_CHAIN ? v.chain->at : v.list->at;
+}
+
+/* l[first:end:step] of a list, a chain or a string, as in Python. */
 static bool slice_host(struct interp *in, struct scope *s, const struct ast *item,
                        struct value object, int64_t n, struct value *out) {
     int64_t step = 1, first = INT64_MIN, end = INT64_MIN;
@@ -62,17 +67,24 @@ static bool slice_host(struct interp *in, struct scope *s, const struct ast *ite
         if (text)
             out->string->text[i] = object.string->text[at];
         else
-            out->list->at[i] = object.list->at[at];
+            out->list->at[i] = elements(object)[at];
     }
+    root_push(in, *out);
+    if (object.kind != VALUE_CHAIN)
+        return true;
+    if (!count)
+        return fail_at(in, E_OUT_OF_RANGE, item->span, "no function would be left of the chain");
+    *out = value_chain(&in->heap, out->list);
     root_push(in, *out);
     return true;
 }
 
-/* l[2], l[1:3], record["name"], "text"[0]: the host's own sequences. */
+/* l[2], l[1:3], record["name"], "text"[0], (f >> g)[0]: the host's own sequences. */
 static bool index_host(struct interp *in, struct scope *s, const struct ast *e, struct value object,
                        struct value *out) {
     const struct ast *item = e->kids[1];
     int64_t n = object.kind == VALUE_LIST     ? object.list->n
+                : object.kind == VALUE_CHAIN  ? object.chain->n
                 : object.kind == VALUE_STRING ? (int64_t)object.string->n
                                               : 0;
     int64_t i = 0;
@@ -102,8 +114,8 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     }
     if (!list_index(in, v, item->span, n, &i))
         return false;
-    if (object.kind == VALUE_LIST)
-        *out = object.list->at[i];
+    if (object.kind != VALUE_STRING)
+        *out = elements(object)[i];
     else
         *out = value_string(&in->heap, object.string->text + i, 1), root_push(in, *out);
     return true;
@@ -356,6 +368,7 @@ bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct 
         *out = V_UNKNOWN;
         return true;
     case VALUE_LIST:
+    case VALUE_CHAIN:
     case VALUE_STRING:
     case VALUE_RECORD:
         return index_host(in, s, e, object, out);
