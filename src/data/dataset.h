@@ -157,4 +157,11 @@ bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_
 bool load_digits(struct load_context *c, int64_t n_train, int64_t n_test, int64_t validation,
                  bool one_hot, struct dataset_group *out);
 
+/* CIFAR-10 from the files of its binary version, found as MNIST's are, in the form load_mnist
+ * gives, but for images that are [n, 32, 32, 3]. The files that are there are taken: of a part of
+ * the set a remark and the title say so. The first `validation` training examples are the
+ * validation set, a tenth of them when it is -1. Nothing is downloaded. false: reported. */
+bool load_cifar10(struct load_context *c, const char *folder, bool one_hot, int64_t validation,
+                  struct dataset_group *out);
+
 #endif

@@ -33,6 +33,33 @@ const char *file_find(struct load_context *c, const char *path) {
     return NULL;
 }
 
+int file_folders(struct arena *a, const char *given, const char *name,
+                 const char *out[FILE_FOLDERS]) {
+    const char *data = getenv("NNRUN_DATA"), *cache = os_cache_folder(a);
+    int n = 0;
+    if (given && given[0])
+        out[n++] = given;
+    if (data && data[0]) {
+        if (given && given[0] && given[0] != '/')
+            out[n++] = arena_printf(a, "%s/%s", data, given);
+        out[n++] = data;
+        out[n++] = arena_printf(a, "%s/%s", data, name);
+    }
+    if (cache)
+        out[n++] = arena_printf(a, "%s/%s", cache, name);
+    return n;
+}
+
+bool file_check_validation(struct load_context *c, int64_t validation, int64_t n_train) {
+    if (validation >= 0 && validation < n_train)
+        return true;
+    diag_error(c->diags, E_OUT_OF_RANGE, c->at,
+               "validation is %" PRId64 ", expected 0 to %" PRId64 ": it is taken from the %" PRId64
+               " training examples",
+               validation, n_train - 1, n_train);
+    return false;
+}
+
 struct diag *file_report(struct load_context *c, const char *path, const char *format, ...) {
     va_list args;
     va_start(args, format);

@@ -1,7 +1,7 @@
-/* Files of data, whole: found, read and told apart from what is no data, each failure reported in
+/* Files of data: found, read whole and told apart from what is no data, each failure reported in
  * words. The readers of single formats stand on it.
  *
- * Not for: MNIST's files, which are compressed and checked by sum (idx.h). */
+ * Not for: reading MNIST's files, which are compressed and checked by sum (idx.h). */
 #ifndef NN_DATA_FILE_H
 #define NN_DATA_FILE_H
 
@@ -16,6 +16,13 @@ struct file {
 /* Where the file or folder is: at the path itself or, when that is relative, below $NNRUN_DATA.
  * NULL: reported. */
 const char *file_find(struct load_context *c, const char *path);
+/* Where a set of files called `name` is looked for: in the folder `given`, in $NNRUN_DATA/given,
+ * $NNRUN_DATA, $NNRUN_DATA/name and the user's cache. Gives how many folders that are. */
+enum { FILE_FOLDERS = 5 };
+int file_folders(struct arena *a, const char *given, const char *name,
+                 const char *out[FILE_FOLDERS]);
+/* Whether so many examples can be taken from those for training; false: reported. */
+bool file_check_validation(struct load_context *c, int64_t validation, int64_t n_train);
 /* Reads the file at a path that file_find gave. false: reported. */
 bool file_read(struct load_context *c, const char *path, struct file *out);
 void file_free(struct file *f);

@@ -27,11 +27,11 @@
 #include "base/os.h"
 #include "data/dataset.h"
 #include "data/download.h"
+#include "data/file.h"
 #include "data/idx.h"
 
 enum {
     N_FILES = 4,
-    N_FOLDERS = 5,
     N_CLASSES = 10,
     N_TRAIN_EXAMPLES = 60000,
     N_TEST_EXAMPLES = 10000,
@@ -72,7 +72,7 @@ struct source_file {
 
 struct search {
     struct load_context *c;
-    const char *folders[N_FOLDERS]; /* where was looked */
+    const char *folders[FILE_FOLDERS]; /* where was looked */
     int n_folders;
     const char *home; /* where downloads go; NULL: nowhere */
     struct source_file files[N_FILES];
@@ -98,11 +98,6 @@ static const char *find_file(struct arena *a, const char *folder, int i) {
     return NULL;
 }
 
-static void add_folder(struct search *s, const char *folder) {
-    if (folder && folder[0])
-        s->folders[s->n_folders++] = folder;
-}
-
 /* The given folder unless it cannot be written, or the cache. */
 static const char *choose_home(struct search *s, const char *given, const char *cache) {
     if (!given || !given[0])
@@ -117,19 +112,10 @@ static const char *choose_home(struct search *s, const char *given, const char *
 }
 
 static void choose_folders(struct search *s, const char *given) {
-    struct arena *a = s->c->arena;
-    const char *data = getenv("NNRUN_DATA"), *cache = os_cache_folder(a);
-    if (cache)
-        cache = arena_printf(a, "%s/mnist", cache);
-    add_folder(s, given);
-    if (data && data[0]) {
-        if (given && given[0] && given[0] != '/')
-            add_folder(s, arena_printf(a, "%s/%s", data, given));
-        add_folder(s, data);
-        add_folder(s, arena_printf(a, "%s/mnist", data));
-    }
-    add_folder(s, cache);
-    s->home = choose_home(s, given, cache);
+    const char *cache = os_cache_folder(s->c->arena);
+    s->n_folders = file_folders(s->c->arena, given, "mnist", s->folders);
+    s->home =
+        choose_home(s, given, cache ? arena_printf(s->c->arena, "%s/mnist", cache) : NULL);
 }
 
 /* "a, b": the files that the folder does not have; NULL when it has all. */
@@ -395,16 +381,6 @@ static const struct generator *find_generator(struct load_context *c, const char
     return NULL;
 }
 
-static bool check_validation(struct load_context *c, int64_t validation, int64_t n_train) {
-    if (validation >= 0 && validation < n_train)
-        return true;
-    diag_error(c->diags, E_OUT_OF_RANGE, c->at,
-               "validation is %" PRId64 ", expected 0 to %" PRId64 ": it is taken from the %" PRId64
-               " training examples",
-               validation, n_train - 1, n_train);
-    return false;
-}
-
 /* n examples of the files i (images) and i + 1 (labels), from example `first` on. */
 static struct dataset *take_examples(struct search *s, const char *name, int i, int64_t first,
                                      int64_t n, bool one_hot) {
@@ -424,7 +400,7 @@ static bool build_group(struct search *s, int set, int64_t validation, bool one_
                         struct dataset_group *out) {
     const struct tensor *train = s->files[TRAIN_IMAGES].idx.bytes;
     const struct tensor *test = s->files[TEST_IMAGES].idx.bytes;
-    if (!check_validation(s->c, validation, train->dim[0]))
+    if (!file_check_validation(s->c, validation, train->dim[0]))
         return false;
     out->title = set >= 0 ? PUBLISHED[set].title : "own IDX files";
     if (set < 0 && !s->c->dry)
@@ -453,7 +429,7 @@ static bool fall_back(struct search *s, const struct generator *g, int64_t valid
         note_search(s, diag_error(s->c->diags, E_DATA_MISSING, s->c->at, "%s", what));
         return false;
     }
-    if (!check_validation(s->c, validation, N_TRAIN_EXAMPLES) ||
+    if (!file_check_validation(s->c, validation, N_TRAIN_EXAMPLES) ||
         !g->generate(s->c, N_TRAIN_EXAMPLES - validation, N_TEST_EXAMPLES, validation, one_hot,
                      out))
         return false;

@@ -289,7 +289,8 @@ static struct tensor *reorder(const struct tensor *t) {
     for (int i = 0; i < t->rank; i++)
         stride[i] = i ? stride[i - 1] * t->dim[i - 1] : 1;
     for (int64_t k = 0; out && k < t->n_elements; k++) {
-        memcpy((char *)out->data + (size_t)k * width, (char *)t->data + (size_t)from * width, width);
+        memcpy((char *)out->data + (size_t)k * width, (char *)t->data + (size_t)from * width,
+               width);
         for (int i = t->rank - 1; i >= 0; i--) {
             from += stride[i];
             if (++index[i] < t->dim[i])

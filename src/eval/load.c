@@ -87,6 +87,30 @@ bool builtin_load_mnist(struct interp *in, const struct value *self, struct args
     return load_end(in, &l, ok, out);
 }
 
+bool builtin_load_cifar10(struct interp *in, const struct value *self, struct args *a,
+                          struct value *out) {
+    static const char *const names[] = {"folder", "one_hot", "validation"};
+    struct arg got[3];
+    const char *folder;
+    int64_t validation = -1;
+    bool one_hot;
+    struct dataset_group g = {0};
+    (void)self;
+    if (!builtin_take(in, a, "load_cifar10", names, 3, got) ||
+        !need_string(in, &got[0], "folder", "cifar-10-batches-bin", &folder) ||
+        !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
+        (got[2].value.kind != VALUE_NONE &&
+         !need_int(in, a, &got[2], "validation", 0, -1, false, &validation)))
+        return false;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct load l = load_begin(in, a);
+    bool ok = load_cifar10(&l.c, folder, one_hot, validation, &g);
+    if (ok)
+        *out = group_value(in, &g);
+    return load_end(in, &l, ok, out);
+}
+
 bool builtin_load_digits(struct interp *in, const struct value *self, struct args *a,
                          struct value *out) {
     static const char *const names[] = {"train", "test", "validation", "one_hot"};
@@ -153,8 +177,8 @@ static bool need_separator(struct interp *in, const struct arg *g, char *out) {
     return printable && !of_cells && !text[1]
                ? true
                : fail_at(in, E_OUT_OF_RANGE, g->at,
-                         "`separator` must be one character that is no part of a number or a name, "
-                         "such as \",\", \";\" or \"\\t\"");
+                         "`separator` must be one character that is no part of a number or a "
+                         "name, such as \",\", \";\" or \"\\t\"");
 }
 
 static bool need_missing(struct interp *in, const struct arg *g, enum csv_missing *out) {

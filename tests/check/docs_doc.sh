@@ -52,7 +52,7 @@ done < names
 top=${TOP:?}
 {
     sed -n 's/^\(EW[123]\|CMP2\|OP\)(\([a-z0-9_]*\),.*/\2/p' "$top/src/ir/ops.def"
-    sed -n 's/^BUILTIN(\([a-z_]*\),.*/\1/p; s/^METHOD([A-Z_]*, \([a-z_]*\),.*/\1/p' "$top/src/eval/builtins.def"
+    sed -n 's/^BUILTIN(\([a-z0-9_]*\),.*/\1/p; s/^METHOD([A-Z_]*, \([a-z_]*\),.*/\1/p' "$top/src/eval/builtins.def"
     sed -n 's/^\(fn\|layer\|loss\|metric\|optimizer\|transform\) \([a-z][a-z0-9_]*\)(.*/\2/p' "$top"/stdlib/*.nn
 } | sort -u > rows
 cut -d' ' -f1 names | sort -u > listed

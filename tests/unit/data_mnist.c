@@ -17,34 +17,22 @@ struct fixture {
     const char *data_before, *cache_before, *mirrors_before;
 };
 
-static const char *keep_variable(struct fixture *f, const char *name) {
-    const char *value = getenv(name);
-    return value ? arena_strndup(&f->loader.arena, value, strlen(value)) : NULL;
-}
-
-static void put_variable(const char *name, const char *value) {
-    if (value)
-        setenv(name, value, 1);
-    else
-        unsetenv(name);
-}
-
 static void set_up(struct fixture *f) {
     memset(f, 0, sizeof *f);
     test_open_loader(&f->loader);
     f->folder = test_make_folder(&f->loader.arena);
-    f->data_before = keep_variable(f, "NNRUN_DATA");
-    f->cache_before = keep_variable(f, "XDG_CACHE_HOME");
-    f->mirrors_before = keep_variable(f, "NNRUN_MIRRORS");
+    f->data_before = test_keep_variable(&f->loader.arena, "NNRUN_DATA");
+    f->cache_before = test_keep_variable(&f->loader.arena, "XDG_CACHE_HOME");
+    f->mirrors_before = test_keep_variable(&f->loader.arena, "NNRUN_MIRRORS");
     unsetenv("NNRUN_DATA");
     unsetenv("NNRUN_MIRRORS");
     setenv("XDG_CACHE_HOME", arena_printf(&f->loader.arena, "%s/cache", f->folder), 1);
 }
 
 static void tear_down(struct fixture *f) {
-    put_variable("NNRUN_DATA", f->data_before);
-    put_variable("XDG_CACHE_HOME", f->cache_before);
-    put_variable("NNRUN_MIRRORS", f->mirrors_before);
+    test_put_variable("NNRUN_DATA", f->data_before);
+    test_put_variable("XDG_CACHE_HOME", f->cache_before);
+    test_put_variable("NNRUN_MIRRORS", f->mirrors_before);
     dataset_group_release(&f->group);
     test_remove_folder(f->folder);
     test_close_loader(&f->loader);

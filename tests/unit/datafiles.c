@@ -116,6 +116,18 @@ bool test_said(const struct test_loader *t, const char *text) {
     return false;
 }
 
+const char *test_keep_variable(struct arena *a, const char *name) {
+    const char *value = getenv(name);
+    return value ? arena_strndup(a, value, strlen(value)) : NULL;
+}
+
+void test_put_variable(const char *name, const char *value) {
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
 const char *test_find_data(struct arena *a, const char *name) {
     const char *data = getenv("NNRUN_DATA");
     const char *roots[] = {data && data[0] ? data : NULL, "../shared/data", "data"};

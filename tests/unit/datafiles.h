@@ -37,6 +37,10 @@ void test_close_loader(struct test_loader *t);
 /* Whether a message (error or remark), or a note under one, contains the text. */
 bool test_said(const struct test_loader *t, const char *text);
 
+/* The value of an environment variable, in the arena, or NULL; and giving it back. */
+const char *test_keep_variable(struct arena *a, const char *name);
+void test_put_variable(const char *name, const char *value);
+
 /* The folder of the real data set ("mnist", "fashion-mnist") under $NNRUN_DATA or beside the
  * project; NULL, after a line that says the test is skipped, when there is none. */
 const char *test_find_data(struct arena *a, const char *name);
