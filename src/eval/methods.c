@@ -115,37 +115,35 @@ bool get_field(struct interp *in, struct value object, const struct ast *e, stru
     return report_unknown_field(in, object, e, names, n);
 }
 
-/* A fed value as a tensor of the fed node's dtype: a new reference. */
-static bool feed_tensor(struct interp *in, struct value v, struct span at,
-                        const struct node *target, const char *name, struct tensor **out) {
-    if (v.kind == VALUE_TENSOR) {
-        if (!demand_one(in, v, at, out))
-            return false;
-    } else if (v.kind == VALUE_ARRAY) {
-        *out = tensor_ref(v.array->tensor);
-    } else if (is_tensor_like(v)) {
-        *out = list_tensor(in, v, at, (int)target->dtype);
-        return *out != NULL;
-    } else
-        return fail_at(in, E_FEED, at, "`%s` cannot be fed with %s", name,
-                       value_kind_words(v.kind));
-    if ((*out)->dtype == target->dtype)
-        return true;
-    struct diag *d = diag_error(in->o.diags, E_FEED, at, "`%s` is %s, but is fed with %s", name,
-                                dtype_name(target->dtype), dtype_name((*out)->dtype));
-    diag_help(d, "convert it: cast(..., %s)", dtype_name(target->dtype));
-    tensor_unref(*out);
-    return interp_fail(in, d);
-}
+static bool run_request(struct interp *in, struct request *r, struct args *a, int first_feed);
 
+/* What is fed. The value of a tensor is NULL until all of the tensors are evaluated, together: two
+   that are made of one draw, as generated inputs and their targets, have to belong to each other. */
 struct feeds {
     ARRAY(struct node *) node;
     ARRAY(struct tensor *) value;
+    ARRAY(struct node *) source;
+    ARRAY(struct span) at;
+    ARRAY(const char *) name;
 };
+
+/* A value that is known, as a tensor: a new reference. */
+static bool known_value(struct interp *in, struct value v, struct span at,
+                        const struct node *target, const char *name, struct tensor **out) {
+    if (v.kind == VALUE_ARRAY)
+        *out = tensor_ref(v.array->tensor);
+    else if (is_tensor_like(v))
+        *out = list_tensor(in, v, at, (int)target->dtype);
+    else
+        return fail_at(in, E_FEED, at, "`%s` cannot be fed with %s", name,
+                       value_kind_words(v.kind));
+    return *out != NULL;
+}
 
 static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, struct value target,
                      struct value v, struct span at, struct span name_at, const char *name) {
-    struct tensor *t;
+    struct tensor *t = NULL;
+    struct node *source = NULL;
     if (target.kind != VALUE_TENSOR) {
         char text[128];
         describe_value(in, target, text, sizeof text);
@@ -158,10 +156,59 @@ static bool add_feed(struct interp *in, struct arena *scratch, struct feeds *f, 
     for (int i = 0; i < f->node.n; i++)
         if (f->node.at[i] == target.node)
             return fail_at(in, E_FEED, name_at, "`%s` is fed twice", name);
-    if (!feed_tensor(in, v, at, target.node, name, &t))
+    if (v.kind == VALUE_TENSOR) {
+        if (!to_node(in, v, at, -1, &source))
+            return false;
+    } else if (!known_value(in, v, at, target.node, name, &t))
         return false;
     array_push(scratch, &f->node, target.node);
     array_push(scratch, &f->value, t);
+    array_push(scratch, &f->source, source);
+    array_push(scratch, &f->at, at);
+    array_push(scratch, &f->name, name);
+    return true;
+}
+
+/* Computes the tensors among what is fed, in one execution. */
+static bool evaluate_sources(struct interp *in, struct arena *scratch, struct feeds *f) {
+    ARRAY(struct node *) nodes = {0};
+    int first = -1, n = 0;
+    for (int i = 0; i < f->node.n; i++)
+        if (f->source.at[i]) {
+            first = first < 0 ? i : first;
+            array_push(scratch, &nodes, f->source.at[i]);
+        }
+    if (first < 0)
+        return true;
+    const char *name = f->source.at[first]->name;
+    struct tensor **result = arena_array(scratch, struct tensor *, nodes.n);
+    struct request r = {
+        .kind = REQUEST_EVAL,
+        .fetch = nodes.at,
+        .n_fetch = nodes.n,
+        .words = name ? name : "the value",
+        .result = result,
+        .origin = interp_origin(in, f->at.at[first]),
+    };
+    if (!run_request(in, &r, NULL, 0))
+        return false;
+    for (int i = 0; i < f->node.n; i++)
+        if (f->source.at[i])
+            f->value.at[i] = result[n++];
+    return true;
+}
+
+static bool check_fed_dtypes(struct interp *in, const struct feeds *f) {
+    for (int i = 0; i < f->node.n; i++) {
+        enum dtype wanted = f->node.at[i]->dtype, got = f->value.at[i]->dtype;
+        if (got == wanted)
+            continue;
+        struct diag *d = diag_error(in->o.diags, E_FEED, f->at.at[i],
+                                    "`%s` is %s, but is fed with %s", f->name.at[i],
+                                    dtype_name(wanted), dtype_name(got));
+        diag_help(d, "convert it: cast(..., %s)", dtype_name(wanted));
+        return interp_fail(in, d);
+    }
     return true;
 }
 
@@ -239,7 +286,7 @@ static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds 
         if (!ok)
             return false;
     }
-    return true;
+    return evaluate_sources(in, scratch, f) && check_fed_dtypes(in, f);
 }
 
 static bool run_request(struct interp *in, struct request *r, struct args *a, int first_feed) {
@@ -258,7 +305,8 @@ static bool run_request(struct interp *in, struct request *r, struct args *a, in
         ok = interp_fail(in, NULL);
     in->n_demands += ok;
     for (int i = 0; i < f.value.n; i++)
-        tensor_unref(f.value.at[i]);
+        if (f.value.at[i])
+            tensor_unref(f.value.at[i]);
     arena_free(&scratch);
     return ok;
 }
@@ -303,6 +351,13 @@ bool demand_one(struct interp *in, struct value v, struct span at, struct tensor
     return run_request(in, &r, NULL, 0);
 }
 
+static bool is_list_of_tensors(struct value v) {
+    for (int i = 0; v.kind == VALUE_LIST && i < v.list->n; i++)
+        if (v.list->at[i].kind == VALUE_TENSOR)
+            return true;
+    return false;
+}
+
 static const char *words(struct interp *in, const char *name, const char *method) {
     char text[MAX_PATH];
     int n = snprintf(text, sizeof text, "%s.%s", name ? name : "tensor", method);
@@ -316,27 +371,28 @@ bool method_eval(struct interp *in, const struct value *self, struct args *a, st
     return demand_values(in, &n, 1, a, 0, words(in, n->name, "eval"), out);
 }
 
-/* eval(t1, t2, .., name=value): several values of one execution. */
+/* eval(t1, t2, .., name=value), eval([t1, t2, ..], ..): several values of one execution. */
 bool builtin_eval(struct interp *in, const struct value *self, struct args *a, struct value *out) {
-    struct node *nodes[MAX_ARGS];
-    struct value results[MAX_ARGS];
-    int n = 0;
+    struct arena scratch = {0};
+    int first = 0; /* of the feeds */
     (void)self;
-    for (; n < a->n && a->at[n].value.kind != VALUE_RECORD; n++)
-        if (!to_node(in, a->at[n].value, a->at[n].at, -1, &nodes[n]))
-            return false;
+    while (first < a->n && a->at[first].value.kind != VALUE_RECORD)
+        first++;
+    bool list = first == 1 && is_list_of_tensors(a->at[0].value);
+    int n = list ? a->at[0].value.list->n : first;
+    struct node **nodes = arena_array(&scratch, struct node *, n + 1);
+    struct value all = value_list(&in->heap, n);
+    bool ok = true;
+    root_push(in, all);
     if (!n)
-        return fail_at(in, E_MISSING_ARGUMENT, a->call, "eval needs at least one tensor");
-    if (!demand_values(in, nodes, n, a, n, "eval", results))
-        return false;
-    if (n == 1) {
-        *out = results[0];
-        return true;
-    }
-    *out = value_list(&in->heap, n);
-    memcpy(out->list->at, results, (size_t)n * sizeof *results);
-    root_push(in, *out);
-    return true;
+        ok = fail_at(in, E_MISSING_ARGUMENT, a->call, "eval needs at least one tensor");
+    for (int i = 0; ok && i < n; i++)
+        ok = to_node(in, list ? a->at[0].value.list->at[i] : a->at[i].value,
+                     a->at[list ? 0 : i].at, -1, &nodes[i]);
+    ok = ok && demand_values(in, nodes, n, a, first, "eval", all.list->at);
+    arena_free(&scratch);
+    *out = ok && n == 1 && !list ? all.list->at[0] : all;
+    return ok;
 }
 
 bool method_run(struct interp *in, const struct value *self, struct args *a, struct value *out) {
