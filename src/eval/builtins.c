@@ -189,9 +189,7 @@ bool builtin_range(struct interp *in, const struct value *self, struct args *a, 
         return false;
     if (step == 0)
         return fail_at(in, E_OUT_OF_RANGE, got[2].at, "range's step cannot be 0");
-    struct range *r = heap_new(&in->heap, VALUE_RANGE, sizeof *r);
-    r->first = first, r->end = end, r->step = step;
-    *out = V_OBJECT(VALUE_RANGE, r);
+    *out = value_range(&in->heap, first, end, step);
     root_push(in, *out);
     return true;
 }
@@ -215,6 +213,9 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
         return true;
     case VALUE_STRING:
         *out = V_INT((int64_t)v.string->n);
+        return true;
+    case VALUE_RANGE:
+        *out = V_INT(range_length(v.range));
         return true;
     case VALUE_DATASET:
         *out = V_INT(v.dataset->dataset->length);

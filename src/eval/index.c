@@ -1,4 +1,5 @@
-/* Indices and slices: of the host's lists, strings and records, and of tensors as in NumPy. */
+/* Indices and slices: of the host's lists, ranges, strings and records, and of tensors as in
+ * NumPy. */
 #include <string.h>
 
 #include "eval/interp.h"
@@ -44,7 +45,20 @@ static const struct value *elements(struct value v) {
     return v.kind == VALUE_CHAIN ? v.chain->at : v.list->at;
 }
 
-/* l[first:end:step] of a list, a chain or a string, as in Python. */
+/* Every step-th of `count` elements of a range, which is a range again. */
+static bool slice_range(struct interp *in, const struct range *r, int64_t first, int64_t step,
+                        int64_t count, struct span at, struct value *out) {
+    int64_t begin = count ? r->first + first * r->step : 0, stride = 1, end = begin;
+    if (count > 1 && __builtin_mul_overflow(step, r->step, &stride))
+        return fail_at(in, E_OUT_OF_RANGE, at, "a step of this slice does not fit 64 bits");
+    if (count)
+        end += (count - 1) * stride + (stride > 0 ? 1 : -1);
+    *out = value_range(&in->heap, begin, end, stride);
+    root_push(in, *out);
+    return true;
+}
+
+/* l[first:end:step] of a list, a chain, a range or a string, as in Python. */
 static bool slice_host(struct interp *in, struct scope *s, const struct ast *item,
                        struct value object, int64_t n, struct value *out) {
     int64_t step = 1, first = INT64_MIN, end = INT64_MIN;
@@ -61,6 +75,8 @@ static bool slice_host(struct interp *in, struct scope *s, const struct ast *ite
     int64_t length = step > 0 ? end - first : first - end;
     int64_t count = length > 0 ? (int64_t)(((uint64_t)length + gap - 1) / gap) : 0;
     bool text = object.kind == VALUE_STRING;
+    if (object.kind == VALUE_RANGE)
+        return slice_range(in, object.range, first, step, count, item->span, out);
     *out = text ? value_string(&in->heap, NULL, (size_t)count) : value_list(&in->heap, (int)count);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = first + i * step;
@@ -79,13 +95,15 @@ static bool slice_host(struct interp *in, struct scope *s, const struct ast *ite
     return true;
 }
 
-/* l[2], l[1:3], record["name"], "text"[0], (f >> g)[0]: the host's own sequences. */
+/* l[2], l[1:3], range(9)[::-1], record["name"], "text"[0], (f >> g)[0]: the host's own
+ * sequences. */
 static bool index_host(struct interp *in, struct scope *s, const struct ast *e, struct value object,
                        struct value *out) {
     const struct ast *item = e->kids[1];
     int64_t n = object.kind == VALUE_LIST     ? object.list->n
                 : object.kind == VALUE_CHAIN  ? object.chain->n
                 : object.kind == VALUE_STRING ? (int64_t)object.string->n
+                : object.kind == VALUE_RANGE  ? range_length(object.range)
                                               : 0;
     int64_t i = 0;
     if (e->n_kids != 2)
@@ -114,7 +132,9 @@ static bool index_host(struct interp *in, struct scope *s, const struct ast *e, 
     }
     if (!list_index(in, v, item->span, n, &i))
         return false;
-    if (object.kind != VALUE_STRING)
+    if (object.kind == VALUE_RANGE)
+        *out = V_INT(object.range->first + i * object.range->step);
+    else if (object.kind != VALUE_STRING)
         *out = elements(object)[i];
     else
         *out = value_string(&in->heap, object.string->text + i, 1), root_push(in, *out);
@@ -369,6 +389,7 @@ bool eval_index(struct interp *in, struct scope *s, const struct ast *e, struct 
         return true;
     case VALUE_LIST:
     case VALUE_CHAIN:
+    case VALUE_RANGE:
     case VALUE_STRING:
     case VALUE_RECORD:
         return index_host(in, s, e, object, out);

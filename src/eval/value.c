@@ -42,6 +42,12 @@ struct value value_list(struct heap *h, int n) {
     return V_OBJECT(VALUE_LIST, l);
 }
 
+struct value value_range(struct heap *h, int64_t first, int64_t end, int64_t step) {
+    struct range *r = heap_new(h, VALUE_RANGE, sizeof *r);
+    r->first = first, r->end = end, r->step = step;
+    return V_OBJECT(VALUE_RANGE, r);
+}
+
 struct value value_chain(struct heap *h, struct list *all) {
     struct chain *c = heap_new(h, VALUE_CHAIN, sizeof *c);
     c->at = all->at, c->n = all->n;

@@ -223,6 +223,7 @@ struct heap {
 void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
 struct value value_string(struct heap *h, const char *text, size_t n); /* text NULL: to be filled */
 struct value value_list(struct heap *h, int n);
+struct value value_range(struct heap *h, int64_t first, int64_t end, int64_t step);
 /* A chain of the list's elements, which it takes over. */
 struct value value_chain(struct heap *h, struct list *all);
 struct value value_record(struct heap *h);
