@@ -263,7 +263,17 @@ bool is_whole(struct value v) {
     return true;
 }
 
-/* Host values take the dtype of the tensors beside them; alone they are floats. */
+static bool has_fraction(struct value v) {
+    if (v.kind != VALUE_LIST)
+        return v.kind == VALUE_FLOAT && v.f != floor(v.f);
+    for (int i = 0; i < v.list->n; i++)
+        if (has_fraction(v.list->at[i]))
+            return true;
+    return false;
+}
+
+/* Host values take the dtype of the tensors beside them; alone they are floats. A fraction beside
+ * whole numbers stays one: then the op's rule refuses both, and knows what to convert. */
 static bool make_inputs(struct interp *in, const struct op *op, const struct arg *const *args,
                         int n, struct node **inputs) {
     int shared = -1;
@@ -281,6 +291,8 @@ static bool make_inputs(struct interp *in, const struct op *op, const struct arg
             want = -1;
         if (input->type == TYPE_WHOLE && is_whole(args[i]->value))
             want = DTYPE_I32;
+        if (want >= 0 && dtype_is_int((enum dtype)want) && has_fraction(args[i]->value))
+            want = -1;
         if (!to_node(in, args[i]->value, args[i]->at, want, &inputs[i]))
             return false;
     }

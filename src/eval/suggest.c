@@ -300,6 +300,28 @@ static bool try_cast(const struct refused *r, int i, enum dtype t) {
     return true;
 }
 
+/* Operand i as it stands, in a cast unless it is a number. */
+static void cast_text(const struct refused *r, int i, char *buf, size_t n_buf) {
+    struct span at = r->at[i];
+    const char *text = at.source ? source_text(r->in->o.sources, at) : "";
+    if (!at.length || at.length > 32 || memchr(text, '\n', at.length))
+        snprintf(buf, n_buf, "cast(.., float)");
+    else
+        snprintf(buf, n_buf, isdigit((unsigned char)*text) ? "%.*s" : "cast(%.*s, float)",
+                 (int)at.length, text);
+}
+
+/* Both sides of a division are whole numbers. */
+static bool suggest_division(const struct refused *r) {
+    char a[64], b[64];
+    if (r->op->id != OP_div || r->n_in != 2)
+        return false;
+    cast_text(r, 0, a, sizeof a);
+    cast_text(r, 1, b, sizeof b);
+    diag_help(r->d, "a fraction is %s / %s; `//` rounds down", a, b);
+    return true;
+}
+
 /* Where the rule's help is to convert: which operand, and to what. The one that is not a float
  * becomes one, or one becomes what another is, or whole. */
 static bool suggest_cast(const struct refused *r) {
@@ -317,7 +339,7 @@ static bool suggest_cast(const struct refused *r) {
         if (try_cast(r, i, r->inputs[i ? 0 : r->n_in - 1]->dtype) || try_cast(r, i, DTYPE_I32))
             return true;
     r->d->help = NULL; /* no conversion alone would do */
-    return false;
+    return suggest_division(r);
 }
 
 void suggest(struct interp *in, struct diag *d, const struct op *op, struct node *const *inputs,
