@@ -11,6 +11,7 @@ static bool too_many(struct interp *in, struct span at) {
 
 bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struct args *a) {
     a->n = a->n_named = 0;
+    a->piped = false;
     a->call = call->span;
     a->site = call;
     a->scope = s;
@@ -121,10 +122,15 @@ bool bind_given(struct interp *in, const struct ast *params, struct scope *into,
                 const char *callee) {
     if (params->n_kids > MAX_ARGS * 2)
         return too_many(in, params->span);
-    if (a->n > params->n_kids)
-        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at,
-                       "%s takes %d argument%s, but %d are given", callee, params->n_kids,
-                       params->n_kids == 1 ? "" : "s", a->n);
+    if (a->n > params->n_kids) {
+        struct diag *d = diag_error(in->o.diags, E_TOO_MANY_ARGUMENTS, a->at[params->n_kids].at,
+                                    "%s takes %d argument%s, but %d are given", callee,
+                                    params->n_kids, params->n_kids == 1 ? "" : "s", a->n);
+        if (a->piped && a->n == params->n_kids + 1)
+            diag_help(d, "x |> %s(..) is %s(x, ..); what %s(..) gives is applied with %s(..)(x)",
+                      callee, callee, callee, callee);
+        return interp_fail(in, d);
+    }
     for (int i = 0; i < a->n; i++)
         scope_set(&in->heap, into, params->kids[i]->text, a->at[i].value);
     for (int i = 0; i < a->n_named; i++) {

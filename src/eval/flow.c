@@ -53,6 +53,7 @@ bool call_first(struct interp *in, struct scope *s, const struct ast *call, stru
     memmove(a.at + 1, a.at, (size_t)a.n * sizeof *a.at);
     a.at[0] = x;
     a.n++;
+    a.piped = true;
     return call_value(in, f, &a, out);
 }
 

@@ -166,6 +166,7 @@ struct args {
     struct span call;       /* the whole call expression */
     const struct ast *site; /* identifies the call */
     const char *word;       /* how the callee was written, for messages */
+    bool piped;             /* `|>` gave the first, for messages */
 };
 
 struct builtin {

@@ -262,7 +262,9 @@ static bool format_number(struct interp *in, double x, bool whole, int64_t i, co
         if (!whole)
             i = (int64_t)x;
         snprintf(number, sizeof number, s->type == 'd' ? "%" PRId64 : "%" PRIx64, i);
-    } else if (s->type == '%')
+    } else if (x != x)
+        snprintf(number, sizeof number, "nan");
+    else if (s->type == '%')
         snprintf(number, sizeof number, "%.*f%%", precision, 100 * x);
     else if (s->type == 'f')
         snprintf(number, sizeof number, "%.*f", precision, x);
