@@ -354,16 +354,8 @@ static const char *remark(struct csv_table *t) {
                         rows_words(t, t->n_lacking), t->n_rows + t->n_lacking);
 }
 
-/* "data/houses.csv" is called houses. */
-static const char *set_name(struct arena *a, const char *path) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    return arena_strndup(a, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
-}
-
 static struct dataset *make_set(struct csv_table *t) {
-    struct dataset *d =
-        dataset_new(t->arena, set_name(t->arena, t->file.path), t->c->seed);
+    struct dataset *d = dataset_new(t->arena, file_stem(t->arena, t->file.path), t->c->seed);
     for (int i = 0; i < t->n_columns; i++) {
         struct csv_column *col = &t->columns[i];
         const struct categories *categories = csv_column_finish(col);
@@ -412,32 +404,11 @@ static char *describe_options(const struct csv_options *o) {
     return text;
 }
 
-/* Gives a set that was read or kept to whoever asked: a run takes it, a dry run gets phantoms. */
-static bool give(struct load_context *c, struct dataset *d, const char *said,
-                 struct dataset **out) {
-    *out = c->dry ? dataset_new_phantom(c->arena, d) : d;
-    if (!c->dry)
-        d->seed = c->seed;
-    if (!c->dry && said)
-        diag_remark(c->diags, c->at, "%s", said);
-    return *out != NULL;
-}
-
-static bool read_file(struct csv_table *t, const char *path, const char *key,
+static bool read_file(struct csv_table *t, const char *path, const struct load_key *key,
                       struct dataset **out) {
-    struct load_context *c = t->c;
-    bool keep = c->dry && c->store && key;
-    t->arena = keep ? &c->store->arena : c->arena;
-    bool ok = file_read(c, path, &t->file) && read_table(t);
-    if (ok) {
-        struct dataset *d = make_set(t);
-        const char *said = remark(t);
-        ok = give(c, d, said, out);
-        if (keep)
-            load_store_keep(c->store, key, d, said);
-        else if (c->dry)
-            dataset_release(d);
-    }
+    bool ok = file_read(t->c, path, &t->file) && read_table(t);
+    if (ok)
+        ok = load_key_give(key, make_set(t), remark(t), out);
     csv_rows_close(&t->rows);
     for (int i = 0; i < t->n_columns; i++)
         csv_column_free(&t->columns[i]);
@@ -448,12 +419,12 @@ static bool read_file(struct csv_table *t, const char *path, const char *key,
 bool load_csv(struct load_context *c, const char *path, const struct csv_options *o,
               struct dataset **out) {
     struct csv_table t = {.c = c, .o = o};
-    const char *found = file_find(c, path), *said = NULL;
+    const char *found = file_find(c, path);
     if (!found)
         return false;
     char *settings = describe_options(o);
-    const char *key = settings ? load_store_key(c->arena, found, settings) : NULL;
+    struct load_key key = load_key_make(c, found, settings ? settings : "");
+    t.arena = key.arena;
     free(settings);
-    struct dataset *kept = key && c->store ? load_store_find(c->store, key, !c->dry, &said) : NULL;
-    return kept ? give(c, kept, said, out) : read_file(&t, found, key, out);
+    return load_key_give_kept(&key, out) ? *out != NULL : read_file(&t, found, &key, out);
 }

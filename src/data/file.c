@@ -164,6 +164,20 @@ bool file_is_text(struct load_context *c, const struct file *f) {
     return !utf16 && !zero && fault == end;
 }
 
+const char *file_stem(struct arena *a, const char *path) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t begin = n;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    const char *dot = memchr(path + begin, '.', n - begin);
+    for (const char *next = dot; next; next = memchr(next + 1, '.', (size_t)(path + n - next - 1)))
+        dot = next;
+    return arena_strndup(a, path + begin,
+                         dot && dot > path + begin ? (size_t)(dot - path) - begin : n - begin);
+}
+
 const char *file_quote(struct arena *a, const char *text, int64_t n) {
     enum { MOST_BYTES = 40 };
     bool cut = n > MOST_BYTES;

@@ -35,6 +35,8 @@ bool file_interrupted(struct load_context *c, const char *path);
 /* Whether it is UTF-8 text without zero bytes; false: reported, with the line. */
 bool file_is_text(struct load_context *c, const struct file *f);
 
+/* What a set from a file is called: "houses" of "data/houses.csv". */
+const char *file_stem(struct arena *a, const char *path);
 /* A text of a file as it can stand in a message: short, on one line. */
 const char *file_quote(struct arena *a, const char *text, int64_t n);
 

@@ -91,6 +91,12 @@ static const struct field *stored_field(const struct dataset_object *d, int i) {
     return NULL;
 }
 
+const struct categories *dataset_categories(const struct dataset_object *d, const char *name) {
+    int i = find_field(d, name);
+    const struct field *f = i < 0 ? NULL : stored_field(d, i);
+    return f ? f->categories : NULL;
+}
+
 static struct value categories(struct interp *in, const struct dataset_object *d) {
     struct value record = value_record(&in->heap);
     root_push(in, record);
@@ -116,7 +122,7 @@ enum found dataset_field(struct interp *in, struct dataset_object *d, const char
         *out = in->o.dry ? V_UNKNOWN
                          : value_string(&in->heap, d->dataset->name, strlen(d->dataset->name));
     else if (!strcmp(name, "categories"))
-        *out = in->o.dry ? V_UNKNOWN : categories(in, d);
+        *out = categories(in, d);
     else
         return FOUND_NONE;
     root_push(in, *out);

@@ -9,7 +9,7 @@
  *   convert.c  values -> nodes, shapes   methods.c  fields and methods, demands
  *   ops.c      calls of ops              builtins.c the functions of builtins.def
  *   flow.c     |>  >>  _                 print.c    how values look
- *   load.c     builtins that load data
+ *   load.c     builtins that load data     text.c     texts and their characters
  *   dry.c      a walk that computes nothing
  *   settled.c  what it settles, as text
  *   transform.c what happens to gradients; schedule.c settings as functions of the step
@@ -435,6 +435,8 @@ bool demand_one(struct interp *in, struct value v, struct span at,
 /* dataset.c */
 /* A value that owns the set; NULL: the set is still to come. */
 struct value dataset_value(struct interp *in, struct dataset *d);
+/* What the numbers of a field stand for, or NULL. */
+const struct categories *dataset_categories(const struct dataset_object *d, const char *name);
 /* A set's fields as they are dealt: of a set that is mapped, what the map gives. */
 int dataset_n_fields(const struct dataset_object *d);
 const char *dataset_field_name(const struct dataset_object *d, int i);

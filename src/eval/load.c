@@ -7,8 +7,9 @@
 
 #include "base/os.h"
 #include "data/csv.h"
+#include "data/images.h"
 #include "data/npy.h"
-#include "eval/interp.h"
+#include "eval/load.h"
 
 static struct value group_value(struct interp *in, const struct dataset_group *g) {
     struct value record = value_record(&in->heap);
@@ -25,14 +26,7 @@ static struct value group_value(struct interp *in, const struct dataset_group *g
     return record;
 }
 
-/* A load under way. */
-struct load {
-    struct load_context c;
-    bool only_names;
-    double began_s;
-};
-
-static struct load load_begin(struct interp *in, struct args *a) {
+struct load load_begin(struct interp *in, struct args *a) {
     struct load l = {.c = {
                          .arena = &in->arena,
                          .diags = in->o.diags,
@@ -52,7 +46,7 @@ static struct load load_begin(struct interp *in, struct args *a) {
 
 /* Gives ok; what could not be loaded where no run may come is unknown. Reading is no walking: the
  * clock of a dry run stands still meanwhile. */
-static bool load_end(struct interp *in, const struct load *l, bool ok, struct value *out) {
+bool load_end(struct interp *in, const struct load *l, bool ok, struct value *out) {
     in->o.diags->only_names = l->only_names;
     if (in->dry.began_s > 0)
         in->dry.began_s += os_now_s() - l->began_s;
@@ -134,7 +128,7 @@ bool builtin_load_digits(struct interp *in, const struct value *self, struct arg
     return load_end(in, &l, ok, out);
 }
 
-static bool need_path(struct interp *in, struct args *a, const struct arg *g, const char **path) {
+bool need_path(struct interp *in, struct args *a, const struct arg *g, const char **path) {
     if (!g->at.source)
         return fail_at(in, E_MISSING_ARGUMENT, a->call, "`path` is missing");
     return need_string(in, g, "path", NULL, path) &&
@@ -193,21 +187,25 @@ static bool need_missing(struct interp *in, const struct arg *g, enum csv_missin
                    "`missing` must be \"error\", \"drop\" or \"nan\"");
 }
 
-static bool need_table(struct interp *in, const struct arg *g, const char *name,
-                       const struct dataset **out) {
+bool need_set(struct interp *in, const struct arg *g, const char *name,
+              const struct dataset **out) {
     if (!g->at.source || g->value.kind == VALUE_NONE)
         return true;
     if (g->value.kind != VALUE_DATASET)
         return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a data set, not %s", name,
                        value_kind_words(g->value.kind));
     *out = g->value.dataset->dataset;
-    return true;
+    return g->value.dataset->map
+               ? fail_at(in, E_WRONG_KIND, g->at,
+                         "`%s` must be a data set as it was loaded, not one that .map made", name)
+               : true;
 }
 
 bool builtin_load_csv(struct interp *in, const struct value *self, struct args *a,
                       struct value *out) {
-    static const char *const names[] = {"path",          "header", "separator", "columns", "missing",
-                                        "missing_words", "text",   "floats",    "like"};
+    static const char *const names[] = {"path",    "header",        "separator", "columns",
+                                        "missing", "missing_words", "text",      "floats",
+                                        "like"};
     struct arg got[9];
     struct csv_options o = {.missing_words = CSV_MISSING_WORDS};
     const char *path;
@@ -218,7 +216,7 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
         !need_missing(in, &got[4], &o.missing) ||
         !need_names(in, &got[5], "missing_words", &o.missing_words) ||
         !need_names(in, &got[6], "text", &o.text) ||
-        !need_names(in, &got[7], "floats", &o.floats) || !need_table(in, &got[8], "like", &o.like))
+        !need_names(in, &got[7], "floats", &o.floats) || !need_set(in, &got[8], "like", &o.like))
         return false;
     if (o.like && (o.text.given || o.floats.given))
         return fail_at(in, E_OUT_OF_RANGE, got[o.text.given ? 6 : 7].at,
@@ -269,5 +267,47 @@ bool builtin_load_npz(struct interp *in, const struct value *self, struct args *
     for (int i = 0; ok && i < z.n; i++)
         record_set(&in->heap, out->record, intern(in, z.name[i]),
                    value_array(&in->heap, z.tensor[i]));
+    return load_end(in, &l, ok, out);
+}
+
+/* size=[h, w] */
+static bool need_size(struct interp *in, const struct arg *g, int64_t *height, int64_t *width) {
+    if (!g->at.source || g->value.kind == VALUE_NONE)
+        return true;
+    const struct list *l = g->value.kind == VALUE_LIST ? g->value.list : NULL;
+    bool two = l && l->n == 2 && l->at[0].kind == VALUE_INT && l->at[1].kind == VALUE_INT;
+    *height = two ? l->at[0].i : 0;
+    *width = two ? l->at[1].i : 0;
+    return *height > 0 && *width > 0 && *height <= INT32_MAX && *width <= INT32_MAX
+               ? true
+               : fail_at(in, E_OUT_OF_RANGE, g->at,
+                         "`size` must be [height, width], two whole numbers from 1 on");
+}
+
+bool builtin_load_images(struct interp *in, const struct value *self, struct args *a,
+                         struct value *out) {
+    static const char *const names[] = {"folder", "size", "channels"};
+    struct arg got[3];
+    struct images_options o = {0};
+    const char *folder;
+    int64_t channels = 0;
+    struct dataset *d;
+    (void)self;
+    if (!builtin_take(in, a, "load_images", names, 3, got) ||
+        !need_path(in, a, &got[0], &folder) || !need_size(in, &got[1], &o.height, &o.width) ||
+        (got[2].value.kind != VALUE_NONE &&
+         !need_int(in, a, &got[2], "channels", 1, 0, false, &channels)))
+        return false;
+    if (channels > 4)
+        return fail_at(in, E_OUT_OF_RANGE, got[2].at,
+                       "`channels` must be 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGB and "
+                       "alpha)");
+    o.channels = (int)channels;
+    if (in->failed)
+        return in->flow = FLOW_ERROR, false;
+    struct load l = load_begin(in, a);
+    bool ok = load_images(&l.c, folder, &o, &d);
+    if (ok)
+        *out = dataset_value(in, d);
     return load_end(in, &l, ok, out);
 }

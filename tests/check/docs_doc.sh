@@ -6,7 +6,7 @@ export XDG_CACHE_HOME=$PWD/cache NNRUN_MIRRORS=http://127.0.0.1:1
 unset NNRUN_DATA
 
 # what examples read
-cp "${TESTS:?}"/data/npy/*.np? .
+cp -r "${TESTS:?}"/data/npy/*.np? "$TESTS"/data/png/classes .
 
 # examples: of the page in `out`, each into its own N.nn; lines `$ ..` before one are commands that make its files
 extract() {

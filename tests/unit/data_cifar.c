@@ -1,4 +1,5 @@
-/* CIFAR-10's files: pixels and labels where they belong, a part of the set, every kind of damage. */
+/* CIFAR-10's files: pixels and labels where they belong, a part of the set, every kind of
+ * damage. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
