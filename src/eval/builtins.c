@@ -397,6 +397,38 @@ bool builtin_is_record(struct interp *in, const struct value *self, struct args 
     return true;
 }
 
+static bool is_names(struct value v) {
+    bool names = v.kind == VALUE_LIST;
+    for (int i = 0; names && i < v.list->n; i++)
+        names = v.list->at[i].kind == VALUE_STRING;
+    return names;
+}
+
+bool builtin_record_of(struct interp *in, const struct value *self, struct args *a,
+                    struct value *out) {
+    static const char *const params[] = {"names", "values"};
+    struct arg got[2];
+    (void)self;
+    if (!builtin_take(in, a, "record_of", params, 2, got))
+        return false;
+    struct value names = got[0].value, values = got[1].value;
+    if (!is_names(names) || values.kind != VALUE_LIST)
+        return fail_at(in, E_WRONG_KIND, a->call,
+                       "record_of takes a list of names and a list of values");
+    if (names.list->n != values.list->n)
+        return fail_at(in, E_OUT_OF_RANGE, a->call,
+                       "a record of %d names needs as many values, not %d", names.list->n,
+                       values.list->n);
+    root_push(in, *out = value_record(&in->heap));
+    for (int i = 0; i < names.list->n; i++) {
+        const char *name = intern(in, names.list->at[i].string->text);
+        if (record_get(out->record, name))
+            return fail_at(in, E_DUPLICATE_NAME, got[0].at, "the field `%s` is named twice", name);
+        record_set(&in->heap, out->record, name, values.list->at[i]);
+    }
+    return true;
+}
+
 bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     (void)self, (void)out;
     if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)

@@ -58,7 +58,7 @@ bool builtin_characters(struct interp *in, const struct value *self, struct args
     const struct string *s = got[0].value.string;
     const char *name = path_join(in, "");
     struct load l = load_begin(in, a);
-    bool ok = text_make(&l.c, *name ? name : "characters", s->text, (int64_t)s->n, like, &d);
+    bool ok = text_make(&l.c, *name ? name : "text", s->text, (int64_t)s->n, like, &d);
     if (ok)
         *out = dataset_value(in, d);
     return load_end(in, &l, ok, out);
