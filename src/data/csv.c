@@ -80,18 +80,20 @@ static bool is_number(const struct csv_cell *cell) {
     return number_read(cell->text, cell->n).kind != NUMBER_NONE;
 }
 
-/* A header that is none: numbers only, or one name that seems to be several. */
+/* A header that may be none: a number among the names, or one name that seems to be several. */
 static bool check_header(struct csv_table *t) {
     const struct csv_cell *cells = t->rows.cells;
-    int n_numbers = 0;
-    for (int i = 0; i < t->n_cells; i++)
-        n_numbers += is_number(&cells[i]);
-    if (t->o->header && n_numbers == t->n_cells && !t->o->columns.given) {
+    bool sure = !t->o->header || t->o->header_given || t->o->columns.given;
+    for (int i = 0; i < t->n_cells && !sure; i++) {
+        if (!is_number(&cells[i]))
+            continue;
         struct diag *d = file_report(t->c, t->file.path,
-                                     ":%" PRId64 ": only numbers where the names of the columns "
+                                     ":%" PRId64 ": %s is a number where the name of a column "
                                      "should be",
-                                     t->rows.line);
-        diag_help(d, "if the first line has data: header=false, or header=[\"name\", ..]");
+                                     t->rows.line,
+                                     file_quote(t->c->arena, cells[i].text, cells[i].n));
+        diag_help(d, "header=false if the first line has values already, header=true if these are "
+                     "the names");
         return false;
     }
     static const char others[] = ",;\t|";
@@ -259,14 +261,12 @@ static bool look_at_rows(struct csv_table *t) {
     for (int64_t n = 1; (got = next_row(t)) == CSV_ROW; n++) {
         if (!check_width(t) || (n % ROWS_A_POLL == 0 && file_interrupted(t->c, t->file.path)))
             return false;
-        if (lacks_value(t)) {
-            t->n_lacking++;
-            if (t->o->missing == CSV_MISSING_DROP)
-                continue;
-        }
-        t->n_rows++;
-        for (int i = 0; i < t->n_columns; i++)
-            csv_column_look(&t->columns[i], &t->rows.cells[t->columns[i].cell], t->rows.line);
+        bool whole = t->o->missing != CSV_MISSING_DROP || !lacks_value(t);
+        t->n_rows += whole;
+        for (int i = 0; i < t->n_columns && (whole || t->o->missing != CSV_MISSING_DROP); i++)
+            whole = csv_column_look(&t->columns[i], &t->rows.cells[t->columns[i].cell],
+                                    t->rows.line) && whole;
+        t->n_lacking += !whole;
     }
     return got == CSV_END;
 }

@@ -14,7 +14,8 @@ struct csv_names {
 enum csv_missing { CSV_MISSING_ERROR, CSV_MISSING_DROP, CSV_MISSING_NAN };
 
 struct csv_options {
-    bool header;            /* the first row has the names */
+    bool header;            /* the first row has the names, */
+    bool header_given;      /* and the caller says so, even if numbers are among them */
     struct csv_names names; /* or else these are they; or else c0, c1, .. */
     char separator;
     enum csv_missing missing;

@@ -18,12 +18,15 @@ static const char *const WORDS[] = {"NA", "N/A", "n/a", "NaN", "nan", "NULL", "n
 const struct csv_names CSV_MISSING_WORDS = {sizeof WORDS / sizeof *WORDS, WORDS, false};
 
 bool csv_is_missing(const struct csv_options *o, const struct csv_cell *cell) {
+    if (cell->n == 0)
+        return true;
     for (int i = 0; i < o->missing_words.n; i++) {
         const char *word = o->missing_words.name[i];
-        if (strncmp(word, cell->text, (size_t)cell->n) == 0 && !word[cell->n])
+        if (word[0] == cell->text[0] && strncmp(word, cell->text, (size_t)cell->n) == 0 &&
+            !word[cell->n])
             return true;
     }
-    return cell->n == 0;
+    return false;
 }
 
 static void see(struct csv_column *col, struct csv_seen *s, const struct csv_cell *cell,
@@ -36,13 +39,7 @@ static void see(struct csv_column *col, struct csv_seen *s, const struct csv_cel
     s->text = arena_strndup(col->arena, cell->text, (size_t)s->n_text);
 }
 
-void csv_column_look(struct csv_column *col, const struct csv_cell *cell, int64_t line) {
-    if (csv_is_missing(col->o, cell)) {
-        see(col, &col->missing, cell, line);
-        return;
-    }
-    if (col->kind == CSV_TEXT)
-        return;
+static void look_at_value(struct csv_column *col, const struct csv_cell *cell, int64_t line) {
     struct number x = number_read(cell->text, cell->n);
     if (x.kind == NUMBER_NONE) {
         if (col->words.n == 0)
@@ -57,6 +54,15 @@ void csv_column_look(struct csv_column *col, const struct csv_cell *cell, int64_
         see(col, &col->huge, cell, line);
     else if (x.whole < INT32_MIN || x.whole > INT32_MAX)
         see(col, &col->wide, cell, line);
+}
+
+bool csv_column_look(struct csv_column *col, const struct csv_cell *cell, int64_t line) {
+    bool missing = csv_is_missing(col->o, cell);
+    if (missing)
+        see(col, &col->missing, cell, line);
+    else if (col->kind != CSV_TEXT)
+        look_at_value(col, cell, line);
+    return !missing;
 }
 
 /* A report of a cell: "houses.csv:17: column `age`: ..". */
@@ -248,7 +254,7 @@ static bool put_text(struct load_context *c, struct csv_column *col, const struc
 
 static bool put_float(struct load_context *c, struct csv_column *col, const struct csv_cell *cell,
                       int64_t line, int64_t row) {
-    bool missing = csv_is_missing(col->o, cell);
+    bool missing = col->missing.n > 0 && csv_is_missing(col->o, cell);
     double x = missing ? (double)NAN : number_read(cell->text, cell->n).value;
     if (fabs(x) > (col->dtype == DTYPE_F32 ? (double)FLT_MAX : DBL_MAX)) {
         report_cell(c, col, line, "%s is too large for a %s",

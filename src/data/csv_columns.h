@@ -42,8 +42,8 @@ struct csv_column {
 
 /* Whether the cell has no value: it is empty, or one of the missing words. */
 bool csv_is_missing(const struct csv_options *o, const struct csv_cell *cell);
-/* Takes note of a cell of a row that is kept. */
-void csv_column_look(struct csv_column *col, const struct csv_cell *cell, int64_t line);
+/* Takes note of a cell of a row that is kept. Gives whether it has a value. */
+bool csv_column_look(struct csv_column *col, const struct csv_cell *cell, int64_t line);
 /* Decides what the column is, and makes room for its values. false: reported. */
 bool csv_column_settle(struct load_context *c, struct csv_column *col, int64_t n_rows);
 /* Element `row` of the values. false: reported. */

@@ -156,6 +156,7 @@ static bool need_names(struct interp *in, const struct arg *g, const char *name,
 }
 
 static bool need_header(struct interp *in, const struct arg *g, struct csv_options *o) {
+    o->header_given = g->at.source != 0;
     if (g->value.kind != VALUE_LIST)
         return need_bool(in, g, "header", true, &o->header);
     return need_names(in, g, "header", &o->names);

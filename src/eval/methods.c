@@ -55,7 +55,7 @@ static int field_names(struct value v, const char **names, int max) {
     static const char *const dataset[] = {"length",     "name", "fields",  "categories",
                                           "next_batch", "map",  "batches", "placeholders",
                                           "take",       "skip", "shuffle", "split",
-                                          "zip"};
+                                          "zip",        "encode", "decode"};
     enum { N_DATASET = sizeof dataset / sizeof *dataset };
     if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
         for (int i = 0; i < 5 && n < max; i++)

@@ -94,7 +94,7 @@ expect 0 "$nnrun" -e 'load_images("notes")' && err_has '1 file that is no image 
 
 # damage to any byte: an image, or a message
 mkdir damaged
-for at in $(seq 0 3 "$(stat -c %s "$data/alpha/b.png")"); do
+for at in $(seq 0 8 "$(stat -c %s "$data/alpha/b.png")"); do
     { head -c "$at" "$data/alpha/b.png"; printf '\xff'; tail -c +$((at + 2)) "$data/alpha/b.png"; } > damaged/a.png
     "$nnrun" -e 'print(load_images("damaged").length)' > out 2> err < /dev/null
     status=$? last="damaged at $at"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# load_mnist on the real sets: lengths, shapes and names, found as folder and below NNRUN_DATA. load_digits:
+# load_mnist and load_cifar10 on the real sets: lengths, shapes and names, found as folder and below NNRUN_DATA. load_digits:
 # the same numbers twice.
 set -eu
 nnrun=${NNRUN:-build/nnrun}
@@ -28,3 +28,20 @@ EOF
         "$nnrun" script.nn | head -3 | tr '\n' ' ' | grep -qx '55000 5000 10000 '
     done
 done
+
+# the part of CIFAR-10 that is here: how many examples each class has
+data=${NNRUN_DATA:-}/cifar10
+[ "$(cat "$data"/data_batch_1.bin "$data"/test_batch.bin 2> /dev/null | wc -c)" -eq 15365000 ] || exit 0
+cat > script.nn <<'EOS'
+c = load_cifar10(one_hot=false, validation=0)
+print(sum(one_hot(c.train.labels, 10), axis=0))
+print(sum(one_hot(c.test.labels, 10), axis=0))
+print(c.title, c.test.images.shape, c.test.categories.labels[8])
+EOS
+"$nnrun" script.nn > out
+cat > expected <<'EOS'
+[396, 366, 420, 384, 422, 393, 414, 385, 407, 413]
+[103,  89, 100, 103,  90,  86, 112, 102, 106, 109]
+CIFAR-10 (4,000 of 50,000 training images) [1000, 32, 32, 3] ship
+EOS
+diff expected out

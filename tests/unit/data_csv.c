@@ -200,7 +200,7 @@ static void test_refusals(void) {
         {"", "is empty"},
         {"\n\n", "is empty"},
         {"a,b\n", "names of columns, but no row"},
-        {"1,2\n3,4\n", ":1: only numbers where the names"},
+        {"a,2\n3,4\n", ":1: \"2\" is a number where the name of a column should be"},
         {"a,b\n1,2\n3\n", ":3: 1 cell, but the header has 2"},
         {"a,b\n1,2\n3,4,5\n", ":3: 3 cells, but the header has 2"},
         {"a,b,a\n1,2,3\n", ":1: columns 1 and 3 are both `a`"},
@@ -257,6 +257,16 @@ static void test_dry(void) {
     tear_down();
 }
 
+static void test_interrupted(void) {
+    set_up();
+    volatile sig_atomic_t interrupted = 1;
+    struct csv_options o = options();
+    loader.context.interrupted = &interrupted;
+    CU_ASSERT_PTR_NULL(load("a,b\n1,2\n", &o));
+    CU_ASSERT_TRUE(test_said(&loader, "stopped while reading"));
+    tear_down();
+}
+
 /* Any bytes: a set, or a report. */
 static void test_garbage(void) {
     set_up();
@@ -291,5 +301,6 @@ void suite_data_csv(void) {
     unit_test("missing values", test_missing);
     unit_test("what is refused, in which words", test_refusals);
     unit_test("a dry run's table is the run's", test_dry);
+    unit_test("an interrupt ends it", test_interrupted);
     unit_test("any bytes", test_garbage);
 }
