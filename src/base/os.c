@@ -166,11 +166,15 @@ bool os_make_folders(const char *path) {
     return ok;
 }
 
-double os_now_s(void) {
+static double read_clock(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+double os_now_s(void) { return read_clock(CLOCK_MONOTONIC); }
+
+double os_thread_s(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 int os_n_cpus(void) {
     cpu_set_t set;

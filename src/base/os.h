@@ -19,6 +19,7 @@ bool os_replace_file(const char *path, const char *text, size_t n, const char **
 bool os_file_exists(const char *path);
 bool os_make_folders(const char *path); /* like mkdir -p */
 double os_now_s(void);                  /* monotonic */
+double os_thread_s(void);               /* this thread's time on a processor */
 int os_n_cpus(void);                    /* processors this process may use */
 size_t os_peak_memory_bytes(void);
 /* $XDG_CACHE_HOME/nnrun or ~/.cache/nnrun; NULL when neither can be known. */
