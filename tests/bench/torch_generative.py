@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The peer of models/mnist_lstm.nn, vae.nn, gan.nn, char_lstm.nn and char_transformer.nn: the same
-networks, data, batches, optimizers and numbers of steps in PyTorch, with PyTorch's own first values.
+"""The peer of models/mnist_lstm.nn, vae.nn and gan.nn: the same networks, data, batches, optimizers
+and numbers of steps in PyTorch, with PyTorch's own first values (the GAN's are the script's).
 
     tests/bench/torch_generative.py MODEL [--seed 1] [--data DIR] [--threads 1]
 
@@ -51,9 +51,9 @@ def batches(n, size, steps):
         at += size
 
 
-def cosine(optimizer, steps, warmup=0):
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(
-        1.0, (step + 1) / warmup if warmup else 1.0) * (1 + math.cos(math.pi * step / steps)) / 2)
+def cosine(optimizer, steps):
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
 
 
 def mnist_lstm(options, steps=2750):
