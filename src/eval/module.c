@@ -106,7 +106,7 @@ static void note_replacement(struct interp *in, struct module *m, const char *na
 void bind_name(struct interp *in, struct scope *s, const char *name, struct value v,
                struct span at) {
     struct module *m = in->unit;
-    if (m && s == m->scope && !m->library && is_callable(v))
+    if (m && s == m->scope && !m->library && is_callable(v) && !is_missing(v))
         note_replacement(in, m, name, at);
     scope_set(&in->heap, s, name, v);
 }
