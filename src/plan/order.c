@@ -5,7 +5,8 @@
  * is tried too, and the one with the lower peak is taken. Late steps write variables. An
  * elementwise task that checks nothing, or one that has no inputs (a draw, a fill), writes an
  * assigned result straight into the variable when every other reader of the old value can run
- * before it; otherwise the result gets a buffer and a copy at the end. A ring of copies (a <- b,
+ * before it; otherwise the result gets a buffer and a copy at the end. A sum may be late too, of
+ * what such a task computed, but writes a buffer. A ring of copies (a <- b,
  * b <- a) is broken by keeping one old value in a buffer.
  *
  * Promises: no step before first_write writes a variable; no step from there on can fail; every
@@ -164,11 +165,16 @@ static int list_tasks(struct schedule *s, const bool *late, bool by_bytes, int *
 
 /* It cannot fail, and may write over what it reads: few elementwise kernels check anything, and
  * what has no inputs has nothing to check, unless it is a loop. */
-static bool may_run_late(const struct task *t) {
+static bool may_write_variable(const struct task *t) {
     for (int i = 0; t->program && i < t->program->n_instructions; i++)
         if (ew_can_raise(&t->program->at[i]))
             return false;
     return t->program != NULL || (t->n_in == 0 && t->nodes[0]->op->trait != OP_LOOP);
+}
+
+/* It cannot fail: a sum checks nothing either, but may not write over what it reads. */
+static bool may_run_late(const struct task *t) {
+    return may_write_variable(t) || t->nodes[0]->op->id == OP_sum;
 }
 
 static void choose_late(struct schedule *s, bool *late) {
@@ -192,7 +198,8 @@ static void choose_late(struct schedule *s, bool *late) {
     for (int u = 0; u < s->updates.n; u++) {
         struct update *up = &s->updates.at[u];
         struct value *source = &s->values.at[up->source];
-        if (source->writer < 0 || source->home >= 0 || !able[source->writer])
+        if (source->writer < 0 || source->home >= 0 || !able[source->writer] ||
+            !may_write_variable(&s->tasks.at[source->writer]))
             continue;
         source->home = u;
         up->writer = source->writer;
