@@ -9,7 +9,7 @@ param steps    = 1
 param units    = 8
 param remember = 0
 placeholder x: float[batch, time, 16]
-layer lstm(units)(x: float[batch, time, inputs]) {
+layer own_lstm(units)(x: float[batch, time, inputs]) {
   variable W = truncated_normal([inputs + units, 4 * units], stddev=0.05)
   variable b = zeros([4 * units])
   fn cell(c, x) {
@@ -23,7 +23,7 @@ layer lstm(units)(x: float[batch, time, inputs]) {
   start = {h: zeros([batch, units]), k: zeros([batch, units])}
   fold(cell, over=x, axis=time, init=start, remember=if remember > 0 { remember } else { none }).h
 }
-loss cost = mean((x |> lstm(units) |> dense(1)) ** 2)
+loss cost = mean((x |> own_lstm(units) |> dense(1)) ** 2)
 optimizer step = adam(0.01).minimize(cost)
 data = reshape(scan(fn (v, i) -> v * 0.9 + sin(cast(i, float)), over=range(64 * n), init=0), [4, n, 16]).eval()
 for i in range(steps) { step.run(x=data) }
