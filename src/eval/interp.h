@@ -330,7 +330,9 @@ bool layer_field(struct interp *in, struct value v, const struct ast *e, struct 
 /* schedule.c */
 struct schedules { /* of a training step that is being built */
     struct step_object *step;
-    struct node *steps; /* how many were done, float; NULL until a schedule asks */
+    struct variable *counter; /* NULL until a schedule asks */
+    struct node *steps;       /* how many were done, float */
+    struct node *when;        /* in which runs there is a step, as transforms say; NULL: in all */
     struct node_collection *assigns;
 };
 /* The scope with an instance's settings: its own, or one above with those that are schedules at the
@@ -340,6 +342,8 @@ bool schedule_settings(struct interp *in, struct schedules *c, struct instance *
 /* Those of another dtype than a variable's are converted, into `s`. */
 void schedule_cast(struct interp *in, const struct scope *scheduled, struct scope *s,
                    enum dtype to);
+/* Counts this step, if there is one that counts. */
+void schedule_count(struct interp *in, struct schedules *c);
 /* Whether a demand may be run now; false: reported. */
 bool schedule_allows(struct interp *in, const struct request *r);
 
@@ -364,12 +368,14 @@ bool eval_state(struct interp *in, struct scope *s, const struct ast *stmt);
 
 /* update.c */
 bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt);
-/* The assign nodes of what a body assigned, the last one of each variable. false: reported. */
+/* The assign nodes of what a body assigned, the last one of each variable; where `when` is false,
+ * if it is not NULL, the variables keep their values. false: reported. */
 struct node_collection {
     struct arena *arena;
     ARRAY(struct node *) list;
 };
-bool build_assigns(struct interp *in, const struct body *b, struct node_collection *assigns);
+bool build_assigns(struct interp *in, const struct body *b, struct node *when,
+                   struct node_collection *assigns);
 /* Keeps what an application of a layer assigned beside its output. */
 bool keep_layer_updates(struct interp *in, const struct body *b, struct value output);
 /* Those of the applications that the graph's last walk has visited: one assign a variable. */

@@ -108,7 +108,7 @@ static bool update_one(struct interp *in, struct schedules *c, struct instance *
     scope_set(&in->heap, s, params->kids[1]->text, g);
     struct body b = {.step = c->step, .target = v};
     bool ok = run_body(in, &b, optimizer->definition, s, c->step->path, call, &ignored) &&
-              build_assigns(in, &b, c->assigns);
+              build_assigns(in, &b, c->when, c->assigns);
     free(b.updates.at);
     return ok;
 }
@@ -188,6 +188,8 @@ static bool build_updates(struct interp *in, const struct optimizer_parts *p, st
     for (int i = 0; ok && i < ws.list->n; i++)
         ok = update_one(in, c, p->optimizer, settings, ws.list->at[i].node->variable,
                         gs.list->at[i], call);
+    if (ok)
+        schedule_count(in, c);
     c->step->n_variables = ws.list->n;
     return ok;
 }

@@ -12,28 +12,31 @@ static bool takes_function(struct interp *in, const struct instance *i, const st
     return param->kids[1] && eval_expr(in, i->settings, param->kids[1], &v) && is_callable(v);
 }
 
-static struct node *make_counter(struct interp *in, struct step_object *step, struct span call,
-                                 struct node_collection *assigns) {
+static void make_counter(struct interp *in, struct schedules *c, struct span call) {
     static const char name[] = "steps";
     struct shape scalar = shape_scalar();
     in->build.origin = interp_origin(in, call);
-    const struct origin *origin = in->build.origin;
     char path[MAX_PATH];
-    snprintf(path, sizeof path, "%s/%s", step->path, name);
+    snprintf(path, sizeof path, "%s/%s", c->step->path, name);
     struct node *zero = build_scalar(&in->build, DTYPE_I64, 0);
     root_push(in, V_TENSOR(zero));
-    struct variable *counter = declare_variable(in, path_claim(in, intern(in, path)), call,
-                                                DTYPE_I64, &scalar, zero, false);
-    counter->state = true;
-    in->build.origin = origin;
-    struct node *one = build_scalar(&in->build, DTYPE_I64, 1);
-    struct node *assign = build_2(&in->build, OP_assign, counter->node,
-                                  build_2(&in->build, OP_add, counter->node, one));
+    c->counter = declare_variable(in, path_claim(in, intern(in, path)), call, DTYPE_I64, &scalar,
+                                  zero, false);
+    c->counter->state = true;
+    c->steps = build_cast(&in->build, c->counter->node, DTYPE_F32);
+    root_push(in, V_TENSOR(c->steps));
+}
+
+void schedule_count(struct interp *in, struct schedules *c) {
+    if (!c->counter)
+        return;
+    in->build.origin = c->steps->origin;
+    struct node *one = c->when ? build_cast(&in->build, c->when, DTYPE_I64)
+                               : build_scalar(&in->build, DTYPE_I64, 1);
+    struct node *assign = build_2(&in->build, OP_assign, c->counter->node,
+                                  build_2(&in->build, OP_add, c->counter->node, one));
     root_push(in, V_TENSOR(assign));
-    array_push(assigns->arena, &assigns->list, assign);
-    struct node *steps = build_cast(&in->build, counter->node, DTYPE_F32);
-    root_push(in, V_TENSOR(steps));
-    return steps;
+    array_push(c->assigns->arena, &c->assigns->list, assign);
 }
 
 /* The value of one setting at the step. */
@@ -67,8 +70,8 @@ bool schedule_settings(struct interp *in, struct schedules *c, struct instance *
         struct value v = *scope_find_own(i->settings, name), at_step;
         if (!is_callable(v) || takes_function(in, i, params->kids[k]))
             continue;
-        if (!c->steps)
-            c->steps = make_counter(in, c->step, call, c->assigns);
+        if (!c->counter)
+            make_counter(in, c, call);
         if (!call_schedule(in, v, name, c->steps, call, params->kids[k], &at_step))
             return false;
         if (*out == i->settings) {

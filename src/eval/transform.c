@@ -78,6 +78,35 @@ static bool check_transformed(struct interp *in, struct value v, const struct li
     return true;
 }
 
+/* What a transform gave: the gradients, or a record of them and of the runs in which there is a
+ * step. */
+static bool take_condition(struct interp *in, struct schedules *c, struct value *v,
+                           const char *name, struct span at) {
+    if (v->kind != VALUE_RECORD)
+        return true;
+    const struct value *gs = record_get(v->record, intern(in, "gradients"));
+    const struct value *when = record_get(v->record, intern(in, "when"));
+    if (!gs || !when || v->record->n != 2)
+        return fail_at(in, E_WRONG_KIND, at,
+                       "%s gives a record, whose fields must be `gradients` and `when`", name);
+    struct node *n;
+    if (is_missing(*when))
+        return fail_silently(in);
+    if (!to_node(in, *when, at, -1, &n))
+        return false;
+    char text[SHAPE_TEXT];
+    if (n->dtype != DTYPE_BOOL || n->shape.rank)
+        return fail_at(in, E_WRONG_KIND, at, "`when` of %s must be one bool, but is %s%s", name,
+                       dtype_name(n->dtype),
+                       n->shape.rank ? shape_print(text, sizeof text, in->o.symbols, &n->shape)
+                                     : "");
+    in->build.origin = interp_origin(in, at);
+    c->when = c->when ? build_2(&in->build, OP_logical_and, c->when, n) : n;
+    root_push(in, V_TENSOR(c->when));
+    *v = *gs;
+    return true;
+}
+
 static bool run_transform(struct interp *in, struct schedules *c, struct instance *t,
                           struct value gs, struct value ws, struct span call, struct value *out) {
     const struct ast *tree = t->definition->tree, *params = tree->kids[1];
@@ -97,7 +126,7 @@ static bool run_transform(struct interp *in, struct schedules *c, struct instanc
     bool ok = run_body(in, &b, t->definition, s, c->step->path, call, out);
     if (ok)
         root_push(in, *out);
-    ok = ok && build_assigns(in, &b, c->assigns);
+    ok = ok && build_assigns(in, &b, c->when, c->assigns);
     free(b.updates.at);
     return ok;
 }
@@ -112,7 +141,8 @@ bool transform_gradients(struct interp *in, struct schedules *c, const struct op
         a.at[0] = (struct arg){*gs, call};
         bool ok = transform ? run_transform(in, c, f.instance, *gs, ws, call, &out)
                             : call_value(in, f, &a, &out);
-        if (!ok || !check_transformed(in, out, gs->list, name, call))
+        if (!ok || !take_condition(in, c, &out, name, call) ||
+            !check_transformed(in, out, gs->list, name, call))
             return false;
         root_push(in, out);
         *gs = out;

@@ -107,7 +107,8 @@ bool eval_update(struct interp *in, struct scope *s, const struct ast *stmt) {
     return true;
 }
 
-bool build_assigns(struct interp *in, const struct body *b, struct node_collection *assigns) {
+bool build_assigns(struct interp *in, const struct body *b, struct node *when,
+                   struct node_collection *assigns) {
     for (int i = 0; i < b->updates.n; i++) {
         const struct update *u = &b->updates.at[i];
         bool last = true;
@@ -116,7 +117,10 @@ bool build_assigns(struct interp *in, const struct body *b, struct node_collecti
         if (!last)
             continue;
         in->build.origin = interp_origin(in, u->at);
-        struct node *assign = build_2(&in->build, OP_assign, u->variable->node, u->value);
+        struct node *choice[] = {when, u->value, u->variable->node};
+        struct node *value =
+            when ? build_op(&in->build, OP_where, choice, 3, NULL, NULL, NULL) : u->value;
+        struct node *assign = build_2(&in->build, OP_assign, u->variable->node, value);
         if (!assign)
             return interp_fail(in, NULL);
         root_push(in, V_TENSOR(assign));
@@ -150,7 +154,7 @@ static void keep_beside(struct interp *in, struct node *assign, struct value out
 bool keep_layer_updates(struct interp *in, const struct body *b, struct value output) {
     struct arena scratch = {0};
     struct node_collection assigns = {.arena = &scratch};
-    bool ok = build_assigns(in, b, &assigns);
+    bool ok = build_assigns(in, b, NULL, &assigns);
     for (int i = 0; ok && i < assigns.list.n; i++)
         keep_beside(in, assigns.list.at[i], output);
     arena_free(&scratch);
