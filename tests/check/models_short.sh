@@ -1,7 +1,6 @@
 #!/bin/bash
-# Scripts of models/ as they stand, on the head of their data and for a few seconds each: they run without a warning and
-# learn. The bounds are far below what is reached and far above chance; what a whole
-# training gives is in models/README.md.
+# Scripts of models/ as they stand, on the head of their data and for a few seconds each: they run without a warning
+# and learn. The bounds are far below what is reached and above chance; what a whole training gives is in models/README.md.
 set -u
 nnrun=${NNRUN:-build/nnrun}
 models=$TOP/models
@@ -43,9 +42,13 @@ learns() {
 learns linear_regression 0.0 0.3 table="$models/planets.csv"
 learns logistic_regression 0.999 1.0 table="$models/orings.csv"
 [ $failed -eq 0 ] || exit 1
-{ head_of mnist; } || { echo "no data in $NNRUN_DATA"; exit 77; }
+{ head_of mnist && head_of fashion-mnist; } || { echo "no data in $NNRUN_DATA"; exit 77; }
 learns mlp 0.80 0.98 data=mnist epochs=4
 learns lenet5 0.80 0.98 data=mnist epochs=2
 learns siamese 0.55 0.99 data=mnist steps=40
+learns fashion_resnet 0.60 0.90 data=fashion-mnist epochs=3
 learns autoencoder 15 40 data=mnist epochs=3
+if [ -e "$NNRUN_DATA/cifar10/data_batch_1.bin" ]; then
+    learns cifar10 0.15 0.60 epochs=1
+fi
 [ $failed -eq 0 ]
