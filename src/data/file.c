@@ -16,20 +16,31 @@
 #include "base/os.h"
 #include "base/utf8.h"
 
+/* The folder of the script that asks, with its slash; NULL when that is no file or lies here. */
+static const char *script_folder(struct load_context *c) {
+    const struct sources *sources = c->diags->sources;
+    bool known = sources && c->at.source > 0 && c->at.source < sources->n;
+    const char *path = known ? sources->at[c->at.source].path : NULL;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? arena_strndup(c->arena, path, (size_t)(slash + 1 - path)) : NULL;
+}
+
 const char *file_find(struct load_context *c, const char *path) {
-    const char *data = getenv("NNRUN_DATA");
-    if (path[0] && os_file_exists(path))
-        return path;
-    if (path[0] && path[0] != '/' && data && data[0]) {
-        const char *other = arena_printf(c->arena, "%s/%s", data, path);
-        if (os_file_exists(other))
-            return other;
-    }
+    const char *data = getenv("NNRUN_DATA"), *script = script_folder(c);
+    bool relative = path[0] && path[0] != '/';
+    const char *places[] = {path[0] ? path : NULL,
+                            relative && script ? arena_printf(c->arena, "%s%s", script, path) : NULL,
+                            relative && data && data[0]
+                                ? arena_printf(c->arena, "%s/%s", data, path)
+                                : NULL};
+    for (int i = 0; i < 3; i++)
+        if (places[i] && os_file_exists(places[i]))
+            return places[i];
     struct diag *d =
         diag_error(c->diags, E_DATA_MISSING, c->at, "there is no file \"%s\"", path);
-    if (path[0] != '/')
-        diag_help(d, "a path counts from the folder where nnrun is started, then from the one that "
-                     "NNRUN_DATA names");
+    if (relative)
+        diag_help(d, "a path counts from the folder where nnrun is started, or from that of the "
+                     "script, or from the one that NNRUN_DATA names");
     return NULL;
 }
 

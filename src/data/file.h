@@ -13,8 +13,8 @@ struct file {
     int64_t n;
 };
 
-/* Where the file or folder is: at the path itself or, when that is relative, below $NNRUN_DATA.
- * NULL: reported. */
+/* Where the file or folder is: at the path itself or, when that is relative, beside the script that
+ * asks or below $NNRUN_DATA. NULL: reported. */
 const char *file_find(struct load_context *c, const char *path);
 /* Where a set of files called `name` is looked for: in the folder `given`, in $NNRUN_DATA/given,
  * $NNRUN_DATA, $NNRUN_DATA/name and the user's cache. Gives how many folders that are. */
