@@ -27,12 +27,12 @@ static const char *script_folder(struct load_context *c) {
 
 const char *file_find(struct load_context *c, const char *path) {
     const char *data = getenv("NNRUN_DATA"), *script = script_folder(c);
-    bool relative = path[0] && path[0] != '/';
-    const char *places[] = {path[0] ? path : NULL,
-                            relative && script ? arena_printf(c->arena, "%s%s", script, path) : NULL,
-                            relative && data && data[0]
-                                ? arena_printf(c->arena, "%s/%s", data, path)
-                                : NULL};
+    bool relative = path[0] && path[0] != '/', has_data = data && data[0];
+    const char *places[] = {
+        path[0] ? path : NULL,
+        relative && script ? arena_printf(c->arena, "%s%s", script, path) : NULL,
+        relative && has_data ? arena_printf(c->arena, "%s/%s", data, path) : NULL,
+    };
     for (int i = 0; i < 3; i++)
         if (places[i] && os_file_exists(places[i]))
             return places[i];
