@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/rng.h"
 #include "eval/interp.h"
 
@@ -330,17 +331,34 @@ bool builtin_seed(struct interp *in, const struct value *self, struct args *a, s
     return true;
 }
 
+/* All, or of those that the graph's last walk has visited. */
+static struct value variables_by_path(struct interp *in, bool visited) {
+    struct value record = value_record(&in->heap);
+    root_push(in, record);
+    for (int i = 0; i < in->variables.n; i++) {
+        const struct variable *v = in->variables.at[i];
+        if (!visited || v->node->visit == in->o.graph->visit)
+            record_set(&in->heap, record.record, v->path, V_TENSOR(v->node));
+    }
+    return record;
+}
+
 bool builtin_variables(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
+    struct node *nodes[MAX_ARGS];
+    struct arena scratch = {0};
     (void)self;
-    if (a->n || a->n_named)
-        return fail_at(in, E_TOO_MANY_ARGUMENTS, a->call, "variables() takes no arguments");
-    interp_collect(in); /* what is listed must not depend on when the last collection was */
-    *out = value_record(&in->heap);
-    root_push(in, *out);
-    for (int i = 0; i < in->variables.n; i++)
-        record_set(&in->heap, out->record, in->variables.at[i]->path,
-                   V_TENSOR(in->variables.at[i]->node));
+    if (a->n_named)
+        return fail_at(in, E_UNKNOWN_ARGUMENT, a->named[0].name_at,
+                       "variables takes no argument `%s`", a->named[0].name);
+    if (!a->n)
+        interp_collect(in); /* what is listed must not depend on when the last collection was */
+    for (int i = 0; i < a->n; i++)
+        if (!to_node(in, a->at[i].value, a->at[i].at, -1, &nodes[i]))
+            return false;
+    graph_order(in->o.graph, &scratch, nodes, a->n, NULL, NULL);
+    arena_free(&scratch);
+    *out = variables_by_path(in, a->n > 0);
     return true;
 }
 
@@ -397,6 +415,17 @@ bool builtin_is_record(struct interp *in, const struct value *self, struct args 
     return true;
 }
 
+bool builtin_is_dataset(struct interp *in, const struct value *self, struct args *a,
+                        struct value *out) {
+    static const char *const names[] = {"x"};
+    struct arg x;
+    (void)self;
+    if (!builtin_take(in, a, "is_dataset", names, 1, &x))
+        return false;
+    *out = V_BOOL(x.value.kind == VALUE_DATASET);
+    return true;
+}
+
 static bool is_names(struct value v) {
     bool names = v.kind == VALUE_LIST;
     for (int i = 0; names && i < v.list->n; i++)
@@ -405,13 +434,17 @@ static bool is_names(struct value v) {
 }
 
 bool builtin_record_of(struct interp *in, const struct value *self, struct args *a,
-                    struct value *out) {
+                       struct value *out) {
     static const char *const params[] = {"names", "values"};
     struct arg got[2];
     (void)self;
     if (!builtin_take(in, a, "record_of", params, 2, got))
         return false;
     struct value names = got[0].value, values = got[1].value;
+    if (holds_unknown(in, names)) {
+        *out = V_UNKNOWN;
+        return true;
+    }
     if (!is_names(names) || values.kind != VALUE_LIST)
         return fail_at(in, E_WRONG_KIND, a->call,
                        "record_of takes a list of names and a list of values");
@@ -427,6 +460,15 @@ bool builtin_record_of(struct interp *in, const struct value *self, struct args 
         record_set(&in->heap, out->record, name, values.list->at[i]);
     }
     return true;
+}
+
+bool builtin_seconds(struct interp *in, const struct value *self, struct args *a,
+                     struct value *out) {
+    (void)self;
+    *out = V_FLOAT(os_now_s());
+    return a->n || a->n_named ? fail_at(in, E_TOO_MANY_ARGUMENTS, a->call,
+                                        "seconds() takes no arguments")
+                              : true;
 }
 
 bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {

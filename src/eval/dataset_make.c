@@ -345,7 +345,7 @@ bool method_placeholders(struct interp *in, const struct value *self, struct arg
     for (int i = 0; i < dataset_n_fields(d); i++) {
         const char *name = intern(in, dataset_field_name(d, i));
         struct node *n =
-            dataset_placeholder(in, name, dataset_dtype(d, i), dataset_shape(d, i), NULL, a->call);
+            dataset_placeholder(in, name, dataset_dtype(d, i), dataset_shape(d, i), a->call);
         record_set(&in->heap, out->record, name, V_TENSOR(n));
     }
     return true;

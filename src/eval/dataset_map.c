@@ -41,11 +41,13 @@ bool mapping_refuses_demand(struct interp *in, struct node *const *nodes, int n,
 }
 
 struct node *dataset_placeholder(struct interp *in, const char *name, enum dtype t,
-                                 struct shape shape, const char *what, struct span at) {
+                                 struct shape shape, struct span at) {
+    char what[MAX_PATH];
     shape.d[0] = dim_named(in->o.symbols, intern(in, "batch"), at);
     in->build.origin = interp_origin(in, at);
     struct node *n = build_placeholder(&in->build, intern(in, name), t, &shape, NULL);
-    n->spelling = what;
+    snprintf(what, sizeof what, "field `%s`", name);
+    n->spelling = intern(in, what);
     root_push(in, V_TENSOR(n));
     return n;
 }
@@ -62,7 +64,7 @@ static struct dataset_map *map_of_itself(struct interp *in, struct arena *a,
     for (int i = 0; i < m->n_in; i++) {
         m->name[i] = intern(in, d->fields[i].name);
         m->in[i] = m->out[i] = dataset_placeholder(in, m->name[i], dataset_field_dtype(d, i),
-                                                   dataset_field_shape(d, i), "of a batch", at);
+                                                   dataset_field_shape(d, i), at);
     }
     return m;
 }

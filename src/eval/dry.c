@@ -59,12 +59,17 @@ bool depends_on_contents(struct interp *in, struct value v) {
 
 /* Builtins that act on the world outside of the script, or read from it what only a run knows: a
  * dry run does not call them. Loaders are called: they give phantoms. */
-static const char *const outside_names[] = {"fingerprint"};
+static const char *const outside_names[] = {"fingerprint", "seconds"};
 enum { N_OUTSIDE = sizeof outside_names / sizeof *outside_names };
 
-static bool is_outside(const struct builtin *b) {
-    for (int i = 0; i < N_OUTSIDE; i++)
-        if (!strcmp(b->name, outside_names[i]))
+/* Those that look at what a value is, not into it. */
+static const char *const shallow_names[] = {"is_number",  "is_string", "is_record",
+                                            "is_dataset", "record_of", "len"};
+enum { N_SHALLOW = sizeof shallow_names / sizeof *shallow_names };
+
+static bool is_among(const struct builtin *b, const char *const *names, int n) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(b->name, names[i]))
             return true;
     return false;
 }
@@ -81,15 +86,15 @@ bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a
                                                        : NULL;
     if (!in_c || (b && b->call == builtin_print))
         return false;
-    if (b && is_outside(b))
+    if (b && is_among(b, outside_names, N_OUTSIDE))
         return true;
     bool unknown = false, counts = b && b->call == builtin_range; /* takes an array's number */
-    for (int i = 0; i < a->n; i++) {
-        struct value v = a->at[i].value;
-        unknown = unknown || holds_unknown(in, counts ? scalar_number(v) : v);
+    bool shallow = b && is_among(b, shallow_names, N_SHALLOW);
+    for (int i = 0; i < a->n + a->n_named; i++) {
+        struct value v = i < a->n ? a->at[i].value : a->named[i - a->n].value;
+        v = counts ? scalar_number(v) : v;
+        unknown = unknown || (shallow ? is_missing(v) : holds_unknown(in, v));
     }
-    for (int i = 0; i < a->n_named; i++)
-        unknown = unknown || holds_unknown(in, a->named[i].value);
     in->dry.overlooked = in->dry.overlooked || (unknown && b);
     return unknown;
 }

@@ -261,6 +261,22 @@ static bool dim_arithmetic(struct interp *in, const char *op, struct value a, st
     return true;
 }
 
+/* {a: 1} + {b: 2}: the fields of both. */
+static bool join_records(struct interp *in, const struct record *a, const struct record *b,
+                         struct span at_b, struct value *out) {
+    *out = value_record(&in->heap);
+    root_push(in, *out);
+    for (int i = 0; i < a->n; i++)
+        record_set(&in->heap, out->record, a->name[i], a->at[i]);
+    for (int i = 0; i < b->n; i++) {
+        if (record_get(a, b->name[i]))
+            return fail_at(in, E_DUPLICATE_NAME, at_b, "both records have a field `%s`",
+                           b->name[i]);
+        record_set(&in->heap, out->record, b->name[i], b->at[i]);
+    }
+    return true;
+}
+
 static bool host_binary(struct interp *in, const char *op, struct value a, struct value b,
                         struct span at_a, struct span at_b, struct span whole, struct value *out) {
     bool equal;
@@ -307,6 +323,8 @@ static bool host_binary(struct interp *in, const char *op, struct value a, struc
             out->list->at[i] = i < a.list->n ? a.list->at[i] : b.list->at[i - a.list->n];
         return true;
     }
+    if (a.kind == VALUE_RECORD && b.kind == VALUE_RECORD && !strcmp(op, "+"))
+        return join_records(in, a.record, b.record, at_b, out);
     bool dims = (a.kind == VALUE_DIM || a.kind == VALUE_INT) &&
                 (b.kind == VALUE_DIM || b.kind == VALUE_INT);
     if (dims && !is_comparison(op))

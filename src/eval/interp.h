@@ -477,7 +477,7 @@ bool dataset_map_whole(struct interp *in, struct dataset_object *d, int i, struc
                        struct tensor **out);
 /* A placeholder for examples of a field. */
 struct node *dataset_placeholder(struct interp *in, const char *name, enum dtype t,
-                                 struct shape shape, const char *what, struct span at);
+                                 struct shape shape, struct span at);
 /* A copy of a map for a set made of d; NULL when d has none. */
 struct dataset_map *dataset_map_copy(struct arena *a, const struct dataset_map *m);
 /* That of the fields of two sets, one after the other; NULL when neither has one. */

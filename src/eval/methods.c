@@ -85,6 +85,9 @@ bool report_unknown_field(struct interp *in, struct value object, const struct a
     const char *near = nearest_name(e->text, names, n);
     if (near)
         diag_help(d, "did you mean `.%s`?", near);
+    else if (object.kind == VALUE_DEFINITION)
+        diag_help(d, "it is made with its settings first: %s(..)",
+                  object.definition->tree->text);
     return interp_fail(in, d);
 }
 
@@ -371,37 +374,65 @@ bool method_eval(struct interp *in, const struct value *self, struct args *a, st
     return demand_values(in, &n, 1, a, 0, words(in, n->name, "eval"), out);
 }
 
-/* eval(t1, t2, .., name=value), eval([t1, t2, ..], ..): several values of one execution. */
-bool builtin_eval(struct interp *in, const struct value *self, struct args *a, struct value *out) {
-    struct arena scratch = {0};
-    int first = 0; /* of the feeds */
-    (void)self;
+/* The tensors that a call begins with, before its feeds: t1, t2, .. or one list of them. */
+struct asked {
+    struct node **node; /* [n], in the arena */
+    int n, first_feed;
+    bool list;
+};
+
+static bool find_asked(struct interp *in, const struct args *a, struct arena *arena,
+                       struct asked *asked) {
+    int first = 0;
     while (first < a->n && a->at[first].value.kind != VALUE_RECORD)
         first++;
     bool list = first == 1 && is_list_of_tensors(a->at[0].value);
-    int n = list ? a->at[0].value.list->n : first;
-    struct node **nodes = arena_array(&scratch, struct node *, n + 1);
-    struct value all = value_list(&in->heap, n);
-    bool ok = true;
+    *asked = (struct asked){.n = list ? a->at[0].value.list->n : first,
+                            .first_feed = first,
+                            .list = list};
+    asked->node = arena_array(arena, struct node *, asked->n + 1);
+    for (int i = 0; i < asked->n; i++)
+        if (!to_node(in, list ? a->at[0].value.list->at[i] : a->at[i].value,
+                     a->at[list ? 0 : i].at, -1, &asked->node[i]))
+            return false;
+    return true;
+}
+
+/* Their values: one by itself, several as a list, a list as a list. */
+static struct value asked_values(const struct asked *asked, struct value all) {
+    return asked->n == 1 && !asked->list ? all.list->at[0] : all;
+}
+
+/* eval(t1, t2, .., name=value), eval([t1, t2, ..], ..): several values of one execution. */
+bool builtin_eval(struct interp *in, const struct value *self, struct args *a, struct value *out) {
+    struct arena scratch = {0};
+    struct asked asked;
+    (void)self;
+    bool ok = find_asked(in, a, &scratch, &asked);
+    struct value all = value_list(&in->heap, asked.n);
     root_push(in, all);
-    if (!n)
+    if (ok && !asked.n)
         ok = fail_at(in, E_MISSING_ARGUMENT, a->call, "eval needs at least one tensor");
-    for (int i = 0; ok && i < n; i++)
-        ok = to_node(in, list ? a->at[0].value.list->at[i] : a->at[i].value,
-                     a->at[list ? 0 : i].at, -1, &nodes[i]);
-    ok = ok && demand_values(in, nodes, n, a, first, "eval", all.list->at);
+    ok = ok && demand_values(in, asked.node, asked.n, a, asked.first_feed, "eval", all.list->at);
     arena_free(&scratch);
-    *out = ok && n == 1 && !list ? all.list->at[0] : all;
+    *out = asked_values(&asked, all);
     return ok;
 }
 
+/* step.run(t1, .., name=value): the tensors are computed in the same execution. */
 bool method_run(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     struct step_object *step = self->step;
+    struct arena scratch = {0};
+    struct asked asked;
     *out = V_NONE;
+    bool ok = find_asked(in, a, &scratch, &asked);
     if (!step->words)
         step->words = words(in, step->path, "run");
     struct request r = {
         .kind = REQUEST_TRAIN,
+        .fetch = asked.node,
+        .n_fetch = asked.n,
+        .result = arena_array(&scratch, struct tensor *, asked.n),
         .effects = step->effects,
         .n_effects = step->n_effects,
         .training = true,
@@ -409,11 +440,19 @@ bool method_run(struct interp *in, const struct value *self, struct args *a, str
         .words = step->words,
         .origin = interp_origin(in, a->call),
     };
-    if (!run_request(in, &r, a, 0))
-        return false;
-    step->n_done++;
-    for (int i = 0; i < step->n_effects; i++)
+    ok = ok && run_request(in, &r, a, asked.first_feed);
+    step->n_done += ok;
+    for (int i = 0; ok && i < step->n_effects; i++)
         if (step->effects[i]->op->id == OP_assign)
             step->effects[i]->in[0]->variable->n_steps++;
-    return true;
+    if (ok && asked.n) {
+        struct value all = value_list(&in->heap, asked.n);
+        root_push(in, all);
+        for (int i = 0; i < asked.n; i++)
+            all.list->at[i] = value_array(&in->heap, r.result[i]);
+        *out = asked_values(&asked, all);
+        root_push(in, *out);
+    }
+    arena_free(&scratch);
+    return ok;
 }

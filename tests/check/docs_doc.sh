@@ -80,7 +80,7 @@ expect 0 "$nnrun" doc scan && out_has 'result    [...], as said above'
 expect 0 "$nnrun" doc adam && out_has 'optimizer adam(learning_rate=0.001,' 'Kingma & Ba 2015' 'Defined in stdlib/optimizers.nn:'
 grep -q Gradient out && wrong 'an optimizer has no gradient'
 expect 0 "$nnrun" doc + @ && out_has 'add(x, y)' 'Written x + y.' 'Written a @ b.'
-expect 0 "$nnrun" doc step.run && out_has 'step.run(name=value, ..)'
+expect 0 "$nnrun" doc step.run && out_has 'step.run(t, .., name=value, ..)'
 expect 0 "$nnrun" doc float32 && out_has 'float (or float32)'
 expect 0 "$nnrun" doc relu dense '|>' && out_has 'relu(x)' 'layer dense(' '|>'
 mkdir library && echo 'fn twice(x) = 2 * x # two    of it' > library/own.nn
