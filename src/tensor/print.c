@@ -37,7 +37,10 @@ static void print_float(char *buf, double v, bool single) {
         if (single ? strtof(buf, NULL) == (float)v : strtod(buf, NULL) == v)
             break;
     }
-    snprintf(buf, N_NUMBER_TEXT, "%.*e", digits - 1, v);
+    /* rounded to the most digits, it may end in zeros */
+    do
+        snprintf(buf, N_NUMBER_TEXT, "%.*e", digits - 1, v);
+    while (digits > 1 && strchr(buf, 'e')[-1] == '0' && digits--);
     int exponent = (int)strtol(strchr(buf, 'e') + 1, NULL, 10);
     if (exponent >= -4 && exponent < MAX_DIGITS)
         snprintf(buf, N_NUMBER_TEXT, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 0, v);
