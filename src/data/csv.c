@@ -76,8 +76,8 @@ static void rewind_rows(struct csv_table *t) {
 
 /* ---- names */
 
-static bool is_number(const struct csv_cell *cell) {
-    return number_read(cell->text, cell->n).kind != NUMBER_NONE;
+static bool is_number(const struct csv_table *t, const struct csv_cell *cell) {
+    return number_read(cell->text, cell->n, t->o->decimal).kind != NUMBER_NONE;
 }
 
 /* A header that may be none: a number among the names, or one name that seems to be several. */
@@ -85,7 +85,7 @@ static bool check_header(struct csv_table *t) {
     const struct csv_cell *cells = t->rows.cells;
     bool sure = !t->o->header || t->o->header_given || t->o->columns.given;
     for (int i = 0; i < t->n_cells && !sure; i++) {
-        if (!is_number(&cells[i]))
+        if (!is_number(t, &cells[i]))
             continue;
         struct diag *d = file_report(t->c, t->file.path,
                                      ":%" PRId64 ": %s is a number where the name of a column "
@@ -386,7 +386,8 @@ static char *describe_options(const struct csv_options *o) {
     FILE *out = open_memstream(&text, &n);
     if (!out)
         return NULL;
-    fprintf(out, "csv %d %c %d %d", o->header, o->separator, o->missing, o->columns.given);
+    fprintf(out, "csv %d %d %c %c %d %d", o->header, o->header_given, o->separator, o->decimal,
+            o->missing, o->columns.given);
     describe_names(out, "names", &o->names);
     describe_names(out, "missing", &o->missing_words);
     describe_names(out, "columns", &o->columns);

@@ -17,7 +17,7 @@ struct csv_options {
     bool header;            /* the first row has the names, */
     bool header_given;      /* and the caller says so, even if numbers are among them */
     struct csv_names names; /* or else these are they; or else c0, c1, .. */
-    char separator;
+    char separator, decimal; /* decimal: the point of a number */
     enum csv_missing missing;
     struct csv_names missing_words; /* which cells have none, beside the empty ones */
     struct csv_names columns;       /* which ones, in this order; all when not given */

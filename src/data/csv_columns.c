@@ -40,8 +40,10 @@ static void see(struct csv_column *col, struct csv_seen *s, const struct csv_cel
 }
 
 static void look_at_value(struct csv_column *col, const struct csv_cell *cell, int64_t line) {
-    struct number x = number_read(cell->text, cell->n);
+    struct number x = number_read(cell->text, cell->n, col->o->decimal);
     if (x.kind == NUMBER_NONE) {
+        char other = col->o->decimal == ',' ? '.' : ',';
+        col->n_foreign += number_read(cell->text, cell->n, other).kind == NUMBER_FRACTION;
         if (col->words.n == 0)
             col->n_numbers_before_word = col->numbers.n;
         see(col, &col->words, cell, line);
@@ -113,6 +115,20 @@ static void report_mixed(struct load_context *c, const struct csv_column *col) {
                   quote(c, words), col->name);
 }
 
+/* What are no numbers would all be some with the other point. */
+static void report_foreign(struct load_context *c, const struct csv_column *col) {
+    char other = col->o->decimal == ',' ? '.' : ',';
+    struct diag *d =
+        report_cell(c, col, col->words.line, "%s has a `%c` where a number has its `%c`",
+                    quote(c, &col->words), other, col->o->decimal);
+    if (other == col->o->separator)
+        diag_help(d, "numbers have no mark between thousands; text=[\"%s\"] takes the column as "
+                     "text", col->name);
+    else
+        diag_help(d, "decimal=\"%c\" reads it as a number, text=[\"%s\"] takes the column as "
+                     "text", other, col->name);
+}
+
 static const char *source_of_kind(const struct csv_column *col) {
     return col->o->like ? "`like`" : "`floats`";
 }
@@ -137,6 +153,10 @@ static bool fits_kind(struct load_context *c, const struct csv_column *col) {
 
 /* What the cells say. */
 static bool find_kind(struct load_context *c, struct csv_column *col) {
+    if (col->n_foreign > 0 && col->n_foreign == col->words.n) {
+        report_foreign(c, col);
+        return false;
+    }
     if (col->words.n > 0 && col->numbers.n > 0) {
         report_mixed(c, col);
         return false;
@@ -255,7 +275,7 @@ static bool put_text(struct load_context *c, struct csv_column *col, const struc
 static bool put_float(struct load_context *c, struct csv_column *col, const struct csv_cell *cell,
                       int64_t line, int64_t row) {
     bool missing = col->missing.n > 0 && csv_is_missing(col->o, cell);
-    double x = missing ? (double)NAN : number_read(cell->text, cell->n).value;
+    double x = missing ? (double)NAN : number_read(cell->text, cell->n, col->o->decimal).value;
     if (fabs(x) > (col->dtype == DTYPE_F32 ? (double)FLT_MAX : DBL_MAX)) {
         report_cell(c, col, line, "%s is too large for a %s",
                     file_quote(c->arena, cell->text, cell->n), dtype_name(col->dtype));
@@ -270,7 +290,7 @@ static bool put_float(struct load_context *c, struct csv_column *col, const stru
 
 static bool put_whole(struct load_context *c, struct csv_column *col, const struct csv_cell *cell,
                       int64_t line, int64_t row) {
-    struct number x = number_read(cell->text, cell->n);
+    struct number x = number_read(cell->text, cell->n, col->o->decimal);
     bool wide = x.whole < INT32_MIN || x.whole > INT32_MAX;
     if (x.huge || (wide && col->dtype == DTYPE_I32)) {
         report_cell(c, col, line, "%s is too large for an %s",

@@ -32,6 +32,7 @@ struct csv_column {
     const struct categories *known; /* of `like`: text must be one of them */
     /* What was seen; numbers count the wide and the fractions too. */
     struct csv_seen missing, numbers, words, wide, huge, fractions;
+    int64_t n_foreign; /* words that are numbers with the other point */
     int64_t n_numbers_before_word;
     struct tensor *values; /* [n_rows], once settled */
     /* The texts met, in a hash table of numbers from 1: word[slot[i] - 1]. */

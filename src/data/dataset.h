@@ -75,8 +75,8 @@ int dataset_find_field(const struct dataset *d, const char *name);
 enum dtype dataset_field_dtype(const struct dataset *d, int i);
 /* [length, ...] */
 struct shape dataset_field_shape(const struct dataset *d, int i);
-/* Field i whole, [length, ...], in the set's own order. The reference is the data set's. NULL when there
- * is not enough memory. */
+/* Field i whole, [length, ...], in the set's own order. The reference is the data set's. NULL when
+ * there is not enough memory. */
 struct tensor *dataset_field_values(struct dataset *d, int i);
 
 /* The next n examples: out[i] is a new tensor [n, ...] for field i (one reference, the caller's).

@@ -3,6 +3,7 @@
  * The C library reads the others. */
 #include "data/number.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -52,7 +53,22 @@ static void give_whole(struct number *out, const struct digits *d, bool negative
         out->whole = negative ? (int64_t)(0 - d->all) : (int64_t)d->all;
 }
 
-struct number number_read(const char *text, int64_t n) {
+/* By the C library, which knows one point only. */
+static double read_slowly(const char *text, int64_t n, char point) {
+    if (point == '.')
+        return strtod(text, NULL);
+    char *copy = malloc((size_t)n + 1);
+    if (!copy)
+        return NAN;
+    for (int64_t i = 0; i < n; i++)
+        copy[i] = text[i] == point ? '.' : text[i];
+    copy[n] = 0;
+    double value = strtod(copy, NULL);
+    free(copy);
+    return value;
+}
+
+struct number number_read(const char *text, int64_t n, char point) {
     const char *p = text, *end = text + n;
     struct number out = {NUMBER_NONE, false, 0, 0};
     struct digits d = {0, 0, 0};
@@ -62,7 +78,7 @@ struct number number_read(const char *text, int64_t n) {
     const char *first = p;
     p = read_digits(p, end, &d, false);
     bool any = p > first;
-    if (p < end && *p == '.') {
+    if (p < end && *p == point) {
         const char *fraction = ++p;
         p = read_digits(p, end, &d, true);
         any = any || p > fraction;
@@ -82,7 +98,7 @@ struct number number_read(const char *text, int64_t n) {
         out.kind = NUMBER_FRACTION;
     int power = exponent - d.n_fraction;
     if (d.n > MAX_DIGITS || d.all >> 53 || power < -MAX_POWER || power > MAX_POWER) {
-        out.value = strtod(text, NULL);
+        out.value = read_slowly(text, n, point);
         return out;
     }
     double value = (double)d.all;

@@ -13,7 +13,8 @@ struct number {
     double value; /* the nearest double, infinite beyond its range */
 };
 
-/* What is behind text[0..n) must not be a part of a number. */
-struct number number_read(const char *text, int64_t n);
+/* point: what stands before the fraction. What is behind text[0..n) must not be a part of a
+ * number. */
+struct number number_read(const char *text, int64_t n, char point);
 
 #endif

@@ -176,6 +176,19 @@ static bool need_separator(struct interp *in, const struct arg *g, char *out) {
                          "name, such as \",\", \";\" or \"\\t\"");
 }
 
+static bool need_decimal(struct interp *in, const struct arg *g, struct csv_options *o) {
+    const char *text;
+    if (!need_string(in, g, "decimal", ".", &text))
+        return false;
+    o->decimal = text[0];
+    if (strcmp(text, ".") && strcmp(text, ","))
+        return fail_at(in, E_OUT_OF_RANGE, g->at, "`decimal` must be \".\" or \",\"");
+    return o->decimal != o->separator
+               ? true
+               : fail_at(in, E_OUT_OF_RANGE, g->at,
+                         "`,` cannot be the separator and the point of numbers: separator=\";\"?");
+}
+
 static bool need_missing(struct interp *in, const struct arg *g, enum csv_missing *out) {
     static const char *const words[] = {"error", "drop", "nan"};
     const char *text;
@@ -206,18 +219,19 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
                       struct value *out) {
     static const char *const names[] = {"path",    "header",        "separator", "columns",
                                         "missing", "missing_words", "text",      "floats",
-                                        "like"};
-    struct arg got[9];
+                                        "like",    "decimal"};
+    struct arg got[10];
     struct csv_options o = {.missing_words = CSV_MISSING_WORDS};
     const char *path;
     (void)self;
-    if (!builtin_take(in, a, "load_csv", names, 9, got) || !need_path(in, a, &got[0], &path) ||
+    if (!builtin_take(in, a, "load_csv", names, 10, got) || !need_path(in, a, &got[0], &path) ||
         !need_header(in, &got[1], &o) || !need_separator(in, &got[2], &o.separator) ||
         !need_names(in, &got[3], "columns", &o.columns) ||
         !need_missing(in, &got[4], &o.missing) ||
         !need_names(in, &got[5], "missing_words", &o.missing_words) ||
         !need_names(in, &got[6], "text", &o.text) ||
-        !need_names(in, &got[7], "floats", &o.floats) || !need_set(in, &got[8], "like", &o.like))
+        !need_names(in, &got[7], "floats", &o.floats) ||
+        !need_set(in, &got[8], "like", &o.like) || !need_decimal(in, &got[9], &o))
         return false;
     if (o.like && (o.text.given || o.floats.given))
         return fail_at(in, E_OUT_OF_RANGE, got[o.text.given ? 6 : 7].at,

@@ -76,7 +76,7 @@ static void test_too_many_cells(void) {
 }
 
 static struct number number_of(const char *text) {
-    return number_read(text, (int64_t)strlen(text));
+    return number_read(text, (int64_t)strlen(text), '.');
 }
 
 static void test_numbers(void) {
@@ -120,7 +120,8 @@ static void test_numbers_are_exact(void) {
 
 static struct csv_options options(void) {
     return (struct csv_options){
-        .header = true, .separator = ',', .missing_words = CSV_MISSING_WORDS};
+        
+        .header = true, .separator = ',', .decimal = '.', .missing_words = CSV_MISSING_WORDS};
 }
 
 static struct dataset *load(const char *text, const struct csv_options *o) {
@@ -163,6 +164,21 @@ static void test_columns(void) {
     CU_ASSERT_TRUE(test_said(&loader, "has no column `wide`, which `like` names"));
     CU_ASSERT_PTR_NULL(load("n,x,wide,city\n1.5,2,3,Ulm\n", &o));
     CU_ASSERT_TRUE(test_said(&loader, "\"1.5\" is no whole number, and `like` says int"));
+    dataset_release(d);
+    tear_down();
+}
+
+static void test_decimal_comma(void) {
+    set_up();
+    struct csv_options o = options();
+    o.separator = ';';
+    o.decimal = ',';
+    struct dataset *d = load("x;n\n1,5;1\n-0,12345678901234567890123;2\n", &o);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    CU_ASSERT_EQUAL(dataset_field_dtype(d, 0), DTYPE_F32);
+    CU_ASSERT_EQUAL(dataset_field_dtype(d, 1), DTYPE_I32);
+    CU_ASSERT_EQUAL(tensor_get(d->fields[0].stored, 0), 1.5);
+    UNIT_NEAR(tensor_get(d->fields[0].stored, 1), -0.123456789, 1e-8);
     dataset_release(d);
     tear_down();
 }
@@ -210,6 +226,7 @@ static void test_refusals(void) {
         {"a;b\n1;2\n", ":1: one column only: \"a;b\""},
         {"a,b\n1,1e39\n", "\"1e39\" is too large for a float"},
         {"a,b\n1,99999999999999999999\n", "too large for an int64"},
+        {"a,b\n1,\"2,5\"\n2,\"1,25\"\n", ":2: column `b`: \"2,5\" has a `,` where a number has"},
         {"a,b\n1,\"2\n", ":2: a quote opens a cell"},
         {"a,b\n1,\xff\n", ":2: the byte 0xff is not UTF-8"},
         {"\xff\xfe" "a", "UTF-16"},
@@ -298,6 +315,7 @@ void suite_data_csv(void) {
     unit_test("numbers", test_numbers);
     unit_test("numbers are those of the C library", test_numbers_are_exact);
     unit_test("columns, categories, like", test_columns);
+    unit_test("a decimal comma", test_decimal_comma);
     unit_test("missing values", test_missing);
     unit_test("what is refused, in which words", test_refusals);
     unit_test("a dry run's table is the run's", test_dry);
