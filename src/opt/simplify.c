@@ -31,6 +31,7 @@ static struct node *simplify_step(struct program *p, struct node *n) {
     if (!better) better = try_table(p, n, &simplify_safety);
     if (!better) better = try_table(p, n, &simplify_algebra);
     if (!better) better = try_table(p, n, &simplify_movement);
+    if (!better) better = try_table(p, n, &simplify_slices);
     return better;
 }
 
