@@ -8,6 +8,10 @@
  * loop nothing is kept but its carries: a carry before row t is the stack of carries, one row off
  * (a lag).
  *
+ * The sum of a weight's gradient is left out of the loop where it is a sum of products a_t' d_t and
+ * all d_t are there anyway, as gradients of rows: one product over the rows of all steps is the sum
+ * (a recurrent layer's x W + h U, its x W taken before the loop).
+ *
  * Not for: keeping fewer carries (opt/remember.c), leaving out what is not needed (opt/prune.c). */
 #include "grad/scan.h"
 
@@ -32,6 +36,11 @@ struct reversal {
     int n_given, *given;     /* params of F, over or lag, of whose gradient R gives a row */
     struct node **as;        /* [params of F] what stands for it in R's body */
     struct node **gradient;  /* [params of F] */
+    struct outside {         /* [n_summed] a sum that is made behind the loop */
+        int left;            /* the param of F that a_t is; 0: it is made in the loop */
+        int right;           /* d_t is the gradient of v.given[right] */
+    } * outside;
+    int *becomes; /* [values of R] their numbers when R is reduced */
 };
 
 static bool needs(const struct reversal *v, int param) {
@@ -237,6 +246,39 @@ static void differentiate_step(struct reversal *v, struct node *const *y) {
         v->gradient[of[i]] = gradient[i];
 }
 
+/* The gradient of a capture as a product a' d, of rows that are there when the loop has ended. */
+static struct outside find_outside(const struct reversal *v, const struct node *g) {
+    const struct loop_body *f = v->f;
+    struct outside none = {0};
+    struct dim rows;
+    if (!g || g->op->id != OP_matmul || g->shape.rank != 2 || !g->attr[0].i || g->attr[1].i ||
+        g->in[0]->shape.rank != 2 ||
+        !dim_multiply(v->b->symbols, scan_length(v->scan), g->in[0]->shape.d[0], &rows))
+        return none;
+    for (int p = 1; p < loop_capture_param(f); p++) {
+        if (v->as[p] != g->in[0])
+            continue;
+        for (int i = 0; i < v->n_given; i++)
+            if (v->given[i] < loop_lag_param(f) && v->gradient[v->given[i]] == g->in[1])
+                return (struct outside){p, i};
+    }
+    return none;
+}
+
+/* Sums in the loop; behind R's other outs an a_t for each sum that is not. */
+static void fill_sums(struct reversal *v, int n) {
+    const struct loop_body *f = v->f;
+    int n_out = n + v->n_summed + v->n_given;
+    v->outside = arena_array(&v->a, struct outside, v->n_summed);
+    for (int i = 0; i < v->n_summed; i++) {
+        struct node *sum = v->r->param[loop_carry_param(v->r) + v->n_carried + i];
+        struct node *g = v->gradient[loop_capture_param(f) + v->summed[i]];
+        struct outside o = v->outside[i] = find_outside(v, g);
+        v->r->result[n + i] = g && !o.left ? build_2(&v->body, OP_add, sum, g) : sum;
+        v->r->result[n_out + i] = o.left ? v->as[o.left] : sum;
+    }
+}
+
 static void fill_body(struct reversal *v) {
     const struct loop_body *f = v->f;
     struct node **copy, **y = arena_array(&v->a, struct node *, loop_n_results(f));
@@ -251,11 +293,8 @@ static void fill_body(struct reversal *v) {
         v->r->result[n++] =
             g ? g : zeros_like(&v->body, v->as[loop_carry_param(f) + v->carried[i]]);
     }
-    for (int i = 0; i < v->n_summed; i++) {
-        struct node *sum = v->r->param[loop_carry_param(v->r) + v->n_carried + i];
-        struct node *g = v->gradient[loop_capture_param(f) + v->summed[i]];
-        v->r->result[n++] = g ? build_2(&v->body, OP_add, sum, g) : sum;
-    }
+    fill_sums(v, n);
+    n += v->n_summed;
     for (int i = 0; i < v->n_given; i++) {
         struct node *g = v->gradient[v->given[i]];
         v->r->result[n++] = g ? g : zeros_like(&v->body, v->as[v->given[i]]);
@@ -288,19 +327,58 @@ static void give_lag(struct reversal *v, int k, struct node *rows, struct node *
     dx[first] = build_sum(v->b, row, 1, false);
 }
 
-static void give(struct reversal *v, struct node *reversed, struct node **dx) {
+/* What sums that are made outside need not have of R, and all others of what they would need. */
+static bool reduce(struct reversal *v, struct node **in) {
+    int n = loop_n_values(v->r);
+    bool *wanted = arena_array(&v->a, bool, n);
+    v->becomes = arena_array(&v->a, int, n);
+    for (int which = 0; which < n; which++)
+        wanted[which] = true;
+    for (int i = 0; i < v->n_summed; i++) {
+        int sum = v->n_carried + i;
+        wanted[loop_last(sum)] = wanted[loop_stack(v->r, sum)] = !v->outside[i].left;
+        wanted[loop_out(v->r, v->n_given + i)] = v->outside[i].left >= loop_lag_param(v->f);
+    }
+    return loop_reduce(v->r, in, wanted, v->becomes);
+}
+
+static struct node *value_of(struct reversal *v, struct node *reversed, int which) {
+    return build_scan_result(v->b, reversed, v->becomes[which]);
+}
+
+/* [steps, rows, n] as [all rows, n]. */
+static struct node *all_rows(struct reversal *v, struct node *x) {
+    struct shape to = {.rank = 2, .d = {x->shape.d[0], x->shape.d[2]}};
+    dim_multiply(v->b->symbols, x->shape.d[0], x->shape.d[1], &to.d[0]);
+    return build_reshape(v->b, x, &to);
+}
+
+/* The sum over all steps of a' d. */
+static struct node *product_outside(struct reversal *v, struct node *reversed, int i, int n_r_out) {
+    struct outside o = v->outside[i];
+    struct attr transposed[2] = {{.kind = ATTR_BOOL, .i = true}, {.kind = ATTR_BOOL}};
+    struct node *in[2] = {v->scan->in[o.left - 1], value_of(v, reversed, n_r_out + o.right)};
+    if (o.left >= loop_lag_param(v->f))
+        in[0] = value_of(v, reversed, n_r_out + v->n_given + i);
+    for (int k = 0; k < 2; k++)
+        in[k] = all_rows(v, in[k]);
+    return build_op(v->b, OP_matmul, in, 2, transposed, NULL, NULL);
+}
+
+static void give(struct reversal *v, struct node *reversed, int first_out, struct node **dx) {
     const struct loop_body *f = v->f;
     for (int i = 0; i < v->n_carried; i++) {
         int at = loop_carry_input(f) + v->carried[i];
         if (v->need[at] && v->reached[loop_carry_param(f) + v->carried[i]])
-            dx[at] = build_scan_result(v->b, reversed, loop_last(i));
+            dx[at] = value_of(v, reversed, loop_last(i));
     }
     for (int i = 0; i < v->n_summed; i++)
         dx[loop_capture_input(f) + v->summed[i]] =
-            build_scan_result(v->b, reversed, loop_last(v->n_carried + i));
+            v->outside[i].left ? product_outside(v, reversed, i, first_out)
+                               : value_of(v, reversed, loop_last(v->n_carried + i));
     for (int i = 0; i < v->n_given; i++) {
         int p = v->given[i];
-        struct node *rows = build_scan_result(v->b, reversed, loop_out(reversed->loop, i));
+        struct node *rows = value_of(v, reversed, first_out + i);
         if (p < loop_lag_param(f))
             dx[p - 1] = rows;
         else
@@ -315,11 +393,12 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
     find_active(&v);
     list_parts(&v);
     v.r = loop_new(f->n_over + v.n_rows, f->n_lag + f->n_carry, v.n_carried + v.n_summed,
-                   f->n_capture, v.n_given);
+                   f->n_capture, v.n_given + v.n_summed);
     v.body = loop_build(v.r, b);
     struct node **in = add_params(&v);
     fill_body(&v);
-    if (!loop_reduce(v.r, in, NULL, NULL))
+    int first_out = loop_out(v.r, 0);
+    if (!reduce(&v, in))
         loop_finish(v.r);
     b->origin = scan->origin;
     b->spelling = scan->spelling;
@@ -327,6 +406,6 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
         build_scan(b, v.r, in, scan_length(scan), !scan->attr[SCAN_REVERSE].i, 0);
     b->spelling = NULL;
     v.r = reversed->loop; /* an equal one, when the graph had that */
-    give(&v, reversed, dx);
+    give(&v, reversed, first_out, dx);
     arena_free(&v.a);
 }
