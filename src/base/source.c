@@ -3,6 +3,7 @@
  * column by walking the line's characters. */
 #include "base/source.h"
 
+#include <ctype.h>
 #include <string.h>
 
 uint32_t source_add(struct sources *s, const char *path, const char *text, uint32_t n_bytes,
@@ -117,6 +118,39 @@ const char *source_text(const struct sources *s, struct span at) {
     if (!is_somewhere(s, at.source) || at.offset > s->at[at.source].n_bytes)
         return "";
     return s->at[at.source].text + at.offset;
+}
+
+bool source_find_argument(const struct sources *s, const struct origin *call, struct span *at) {
+    const char *text = source_text(s, *at);
+    for (int i = 0; at->source && call && i < call->n_given; i++)
+        if (!strncmp(call->given[i].name, text, at->length) &&
+            !call->given[i].name[at->length]) {
+            *at = call->given[i].at;
+            return true;
+        }
+    return false;
+}
+
+bool source_find_users(const struct sources *s, const struct origin *call, struct span *at) {
+    for (; at->source && s->at[at->source].library; call = call ? call->caller : NULL)
+        if (!source_find_argument(s, call, at))
+            return false;
+    return at->source > 0;
+}
+
+struct span source_word(const struct sources *s, struct span at) {
+    const char *text = source_text(s, at);
+    uint32_t n = 0;
+    while (n < at.length && (isalnum((unsigned char)text[n]) || text[n] == '_'))
+        n++;
+    at.length = n;
+    return at;
+}
+
+const struct origin *source_users_frame(const struct sources *s, const struct origin *o) {
+    while (o && o->caller && (!o->span.source || s->at[o->span.source].library))
+        o = o->caller;
+    return o;
 }
 
 struct span span_cover(struct span a, struct span b) {

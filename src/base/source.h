@@ -18,6 +18,13 @@ struct span {
 struct origin {
     struct span span;
     const struct origin *caller; /* where this was called from; NULL at a script's top level */
+    /* Of the call of a function or definition: where the argument of each parameter stands. Not
+     * part of what an origin is. */
+    const struct given {
+        const char *name;
+        struct span at;
+    } *given;
+    int n_given;
 };
 
 struct source {
@@ -53,6 +60,14 @@ const char *source_text(const struct sources *s, struct span at);
 /* The bytes (1 to 4) of the UTF-8 character at `at`, before `end`; a byte that begins none counts
  * as one. */
 int source_char_bytes(const char *at, const char *end);
+/* For the name of a parameter at `at`, in the body that `call` runs: the argument of the call. */
+bool source_find_argument(const struct sources *s, const struct origin *call, struct span *at);
+/* The same as long as `at` is in a library: in the user's text it stays. false: there is none. */
+bool source_find_users(const struct sources *s, const struct origin *call, struct span *at);
+/* The name at the beginning of a span: what a call calls. Empty when there is none. */
+struct span source_word(const struct sources *s, struct span at);
+/* The innermost frame that is not a library's, or the outermost. */
+const struct origin *source_users_frame(const struct sources *s, const struct origin *o);
 /* The smallest span that covers both (of one source; otherwise `a`). */
 struct span span_cover(struct span a, struct span b);
 

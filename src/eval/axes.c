@@ -133,13 +133,24 @@ bool builtin_axis_indices(struct interp *in, const struct value *self, struct ar
 /* What a function of the language asks first that takes lists for tensors, as ops do. */
 bool builtin_tensor(struct interp *in, const struct value *self, struct args *a,
                     struct value *out) {
-    static const char *const names[] = {"x"};
-    struct arg x;
-    struct subject s;
+    static const char *const names[] = {"x", "dtype"};
+    struct arg got[2];
+    struct node *n;
     (void)self;
-    if (!builtin_take(in, a, "tensor", names, 1, &x) || !take_subject(in, a, "tensor", &x, &s))
+    if (!builtin_take(in, a, "tensor", names, 2, got))
         return false;
-    *out = s.known ? x.value : V_TENSOR(s.x);
+    if (!got[0].at.source)
+        return missing(in, a, "tensor", "x");
+    if (got[1].at.source && got[1].value.kind != VALUE_DTYPE)
+        return fail_at(in, E_WRONG_KIND, got[1].at,
+                       "`dtype` must be a dtype, such as float, not %s",
+                       value_kind_words(got[1].value.kind));
+    int t = got[1].at.source ? (int)got[1].value.dtype : is_whole(got[0].value) ? DTYPE_F32 : -1;
+    bool known = got[0].value.kind == VALUE_ARRAY || got[0].value.kind == VALUE_TENSOR;
+    if (!to_node(in, got[0].value, got[0].at, known ? -1 : t, &n))
+        return false;
+    *out = known ? got[0].value : V_TENSOR(n);
+    root_push(in, *out);
     return true;
 }
 

@@ -41,6 +41,21 @@ bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struc
     return true;
 }
 
+void note_given(struct interp *in, const struct ast *params, const struct args *a,
+                struct origin *call) {
+    int n = a->n + a->n_named;
+    if (call->given || !n || a->n > params->n_kids)
+        return;
+    struct given *given = arena_array(&in->arena, struct given, n);
+    for (int i = 0; i < n; i++) {
+        const struct named_arg *named = i < a->n ? NULL : &a->named[i - a->n];
+        given[i] = named ? (struct given){named->name, named->at}
+                         : (struct given){params->kids[i]->text, a->at[i].at};
+    }
+    call->given = given;
+    call->n_given = n;
+}
+
 static const struct ast *find_param(const struct ast *params, const char *name, int *index) {
     for (int i = 0; i < params->n_kids; i++)
         if (params->kids[i]->text == name) {

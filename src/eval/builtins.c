@@ -470,32 +470,3 @@ bool builtin_seconds(struct interp *in, const struct value *self, struct args *a
                                         "seconds() takes no arguments")
                               : true;
 }
-
-bool builtin_fail(struct interp *in, const struct value *self, struct args *a, struct value *out) {
-    (void)self, (void)out;
-    if (a->n != 1 || a->at[0].value.kind != VALUE_STRING)
-        return fail_at(in, E_WRONG_KIND, a->call, "fail takes a message");
-    if (in->failed || !dry_is_certain(in))
-        return fail_silently(in);
-    return fail_at(in, E_FAILED, a->call, "%s", a->at[0].value.string->text);
-}
-
-bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
-                    struct value *out) {
-    static const char *const names[] = {"condition", "message"};
-    struct arg got[2];
-    enum truth truth;
-    const char *message;
-    (void)self;
-    *out = V_NONE;
-    if (!builtin_take(in, a, "assert", names, 2, got) ||
-        !need_string(in, &got[1], "message", NULL, &message))
-        return false;
-    if (!got[0].at.source)
-        return fail_at(in, E_MISSING_ARGUMENT, a->call, "assert needs a condition");
-    if (!eval_condition(in, got[0].value, got[0].at, &truth))
-        return false;
-    return truth != TRUTH_NO || !dry_is_certain(in)
-               ? true
-               : fail_at(in, E_FAILED, got[0].at, "%s", message ? message : "this does not hold");
-}

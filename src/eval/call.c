@@ -83,8 +83,11 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
     int n_roots = in->roots.n;
     struct dry outside = dry_enter(in);
     bool plain = f->form == FUNCTION_PLAIN;
-    if (plain && (f->library || !library))
-        in->caller = interp_origin(in, a->call);
+    if (plain && (f->library || !library)) {
+        struct origin *call = interp_origin(in, a->call);
+        note_given(in, f->tree->kids[0], a, call);
+        in->caller = call;
+    }
     bool ok = plain ? run_function(in, f, a, caller, out) : call_hole(in, f, a, out);
     dry_leave(in, &outside, out);
     in->caller = caller;

@@ -1,6 +1,7 @@
 /* The evaluator as a whole: its scopes, origins, collection of what nothing reaches, and running a
  * script statement by statement. */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,7 +48,7 @@ struct origin *interp_origin(struct interp *in, struct span at) {
         for (uint32_t i = 0; i < old.cap; i++) {
             if (!old.slots[i])
                 continue;
-            uint64_t h = hash_bytes(old.slots[i], sizeof(struct origin), 0);
+            uint64_t h = hash_bytes(old.slots[i], offsetof(struct origin, given), 0);
             while (t->slots[h & (t->cap - 1)])
                 h++;
             t->slots[h & (t->cap - 1)] = old.slots[i];
@@ -57,7 +58,7 @@ struct origin *interp_origin(struct interp *in, struct span at) {
     memset(&key, 0, sizeof key);
     key.span = at;
     key.caller = in->caller;
-    uint64_t h = hash_bytes(&key, sizeof key, 0);
+    uint64_t h = hash_bytes(&key, offsetof(struct origin, given), 0);
     for (struct origin *o; (o = t->slots[h & (t->cap - 1)]); h++)
         if (o->caller == key.caller && o->span.source == at.source && o->span.offset == at.offset &&
             o->span.length == at.length)

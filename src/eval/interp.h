@@ -261,6 +261,10 @@ bool call_function(struct interp *in, struct function *f, struct args *a, struct
 bool call_with_one(struct interp *in, struct value callee, struct value x, struct span at_x,
                    struct span at_callee, const struct ast *site, struct value *out);
 bool is_callable(struct value v);
+/* Keeps with the call where its arguments stand, so that reports from the body can underline
+ * them. */
+void note_given(struct interp *in, const struct ast *params, const struct args *a,
+                struct origin *call);
 /* Reports a name that two parameters have; more: a second list, or NULL. */
 bool check_params(struct interp *in, const struct ast *params, const struct ast *more);
 /* Binds arguments to PARAMS in `into`; defaults are evaluated in `into`. */
@@ -283,11 +287,16 @@ bool call_first(struct interp *in, struct scope *s, const struct ast *call, stru
                 struct arg x, struct value *out);
 bool call_chain(struct interp *in, struct chain *c, struct args *a, struct value *out);
 
-/* define.c */
+/* signature.c */
 /* Holds what bind_params bound against the parameters' types, and binds the names in them: the n
  * of `x: float[.., n]`. */
 bool bind_types(struct interp *in, const struct ast *params, struct scope *s, struct args *a,
                 const char *callee);
+/* The same for what a layer gave. */
+bool check_result_type(struct interp *in, struct scope *s, const struct definition *d, struct value *v,
+                  struct span at);
+
+/* define.c */
 bool make_instance(struct interp *in, struct definition *d, struct args *a, struct value *out);
 bool apply_instance(struct interp *in, struct instance *i, struct args *a, struct value *out);
 bool call_definition(struct interp *in, struct definition *d, struct args *a, struct value *out);
@@ -549,6 +558,10 @@ struct loop_body *trace_make_loop(struct interp *in, struct trace *t, struct are
 bool trace_refuses_new(struct interp *in, struct span at, const char *what);
 bool trace_refuses_update(struct interp *in, struct span at);
 bool trace_refuses_demand(struct interp *in, struct node *const *nodes, int n, struct span at);
+
+/* refuse.c */
+/* Whether a text is a name, a call or an index of one, short enough to be quoted within a line. */
+bool text_is_simple(const char *text, uint32_t n);
 
 /* print.c */
 void print_value(struct interp *in, FILE *out, struct value v, bool nested);

@@ -174,8 +174,8 @@ static const char *line_words(struct build *b, struct span at, uint32_t source, 
     return buf;
 }
 
-static void print_provenance(struct build *b, const struct node *n, int axis, uint32_t source,
-                             char *buf, size_t n_buf) {
+void build_describe(struct build *b, const struct node *n, int axis, uint32_t source, char *buf,
+                    size_t n_buf) {
     char shape[SHAPE_TEXT], product[96], word[48];
     shape_print(shape, sizeof shape, b->symbols, &n->shape);
     int used =
@@ -201,21 +201,43 @@ static void print_provenance(struct build *b, const struct node *n, int axis, ui
     }
 }
 
+/* The operands of a fault where the user wrote them: a call within a definition of a library is shown
+ * by the user's own arguments, if all of them are such. Into users[k] for each mark. */
+static bool find_users_operands(const struct build *b, const struct fault *fault, int n_in,
+                                const struct span *at, const struct origin *origin,
+                                struct span *users) {
+    for (int i = 0; i < fault->n_marks; i++) {
+        int k = fault->mark[i].operand;
+        if (k < 0 || k >= n_in || !origin)
+            return false;
+        users[i] = at[k];
+        if (!source_find_users(b->diags->sources, origin->caller, &users[i]))
+            return false;
+    }
+    return fault->n_marks > 0;
+}
+
+/* The leftmost underlined operand is where an editor should jump, unless it stands on another line. */
+static struct span leftmost(const struct fault *fault, const struct span *place,
+                            struct span where) {
+    for (int i = fault->n_marks - 1; i >= 0; i--)
+        if (place[i].source)
+            where = place[i];
+    for (int i = 0; i < fault->n_marks; i++)
+        if (place[i].source == where.source && place[i].offset < where.offset)
+            where = place[i];
+    return where;
+}
+
 void build_report(struct build *b, const struct fault *fault, struct node *const *in, int n_in,
                   const struct span *at, const struct origin *origin) {
-    struct span where = origin ? origin->span : (struct span){0};
-    for (int i = fault->n_marks - 1; at && i >= 0; i--) {
-        int k = fault->mark[i].operand;
-        if (k >= 0 && k < n_in && at[k].source)
-            where = at[k];
-    }
-    /* the leftmost underlined operand is where an editor should jump, unless it stands on another
-     * line */
-    for (int i = 0; at && i < fault->n_marks; i++) {
-        int k = fault->mark[i].operand;
-        if (k >= 0 && k < n_in && at[k].source == where.source && at[k].offset < where.offset)
-            where = at[k];
-    }
+    struct span own[MAX_INPUTS] = {{0}}, users[MAX_INPUTS] = {{0}}, *place = own;
+    for (int i = 0; at && i < fault->n_marks; i++)
+        if (fault->mark[i].operand >= 0 && fault->mark[i].operand < n_in)
+            own[i] = at[fault->mark[i].operand];
+    if (at && find_users_operands(b, fault, n_in, at, origin, users))
+        place = users;
+    struct span where = leftmost(fault, place, origin ? origin->span : (struct span){0});
     struct diag *d = diag_error(b->diags, fault->code, where, "%s", fault->message);
     for (int i = 0; at && i < fault->n_marks; i++) {
         int k = fault->mark[i].operand;
@@ -225,13 +247,15 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
         if (fault->mark[i].text[0])
             snprintf(text, sizeof text, "%s", fault->mark[i].text);
         else
-            print_provenance(b, in[k], fault->mark[i].axis, source_of_fault(b, origin), text,
-                             sizeof text);
-        diag_label(d, at[k], "%s", text);
+            build_describe(b, in[k], fault->mark[i].axis, source_of_fault(b, origin), text,
+                           sizeof text);
+        diag_label(d, place[i], "%s", text);
     }
     if (fault->help[0])
         diag_help(d, "%s", fault->help);
     diag_trail(d, origin);
+    if (place == users)
+        d->at = where;
 }
 
 struct node *build_constant(struct build *b, struct tensor *value) {

@@ -30,6 +30,11 @@ struct node *build_op(struct build *b, enum op_id id, struct node *const *in, in
 void build_report(struct build *b, const struct fault *fault, struct node *const *in, int n_in,
                   const struct span *at, const struct origin *origin);
 
+/* "float[batch, 3136]: from flatten, line 6": what a node is and where it comes from, seen from a
+ * line of `source`; an axis that is spoken of says how its size came about, -1: none. */
+void build_describe(struct build *b, const struct node *n, int axis, uint32_t source, char *buf,
+                    size_t n_buf);
+
 /* Leaves. */
 struct node *build_scalar(struct build *b, enum dtype t, double value);
 struct node *build_constant(struct build *b,

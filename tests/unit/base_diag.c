@@ -165,9 +165,9 @@ static void an_error_in_a_library_shows_the_user_first(void) {
     struct page p;
     page_open(&p, "a.nn", "fn net(x) {\n  dense(10)(x)\n}\nnet(y)\n");
     uint32_t l = source_add(&p.sources, "stdlib/layers.nn", library, sizeof library - 1, true);
-    struct origin outer = {find(&p, "net(y)"), NULL};
-    struct origin user = {find(&p, "dense(10)(x)"), &outer};
-    struct origin inner = {find_in(l, library, "x @ W"), &user};
+    struct origin outer = {.span = find(&p, "net(y)")};
+    struct origin user = {.span = find(&p, "dense(10)(x)"), .caller = &outer};
+    struct origin inner = {.span = find_in(l, library, "x @ W"), .caller = &user};
     struct diag *d = diag_error(&p.diags, E_SHAPE, inner.span, "no");
     diag_trail(d, &inner);
     d = diag_error(&p.diags, E_SHAPE, inner.span, "with labels");
