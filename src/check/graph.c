@@ -10,10 +10,24 @@ static bool is_written(const struct node *n) {
 }
 
 static const struct origin *user_frame(const struct lint *l, const struct origin *o) {
-    for (const struct origin *frame = o; frame; frame = frame->caller)
-        if (!l->sources->at[frame->span.source].library)
-            return frame;
-    return o;
+    return source_users_frame(l->sources, o);
+}
+
+/* What the user called that has the node in it, where that is not the op itself, and the operand as
+ * the user wrote it there. */
+struct use {
+    const struct origin *frame;
+    struct span word, at;
+    bool direct;  /* the op itself */
+    bool located; /* `at` is known */
+};
+
+static struct use find_use(const struct lint *l, const struct node *n) {
+    struct use u = {.frame = user_frame(l, n->origin), .at = n->at[0]};
+    u.direct = u.frame == n->origin;
+    u.word = source_word(l->sources, u.frame->span);
+    u.located = source_find_users(l->sources, n->origin->caller, &u.at);
+    return u;
 }
 
 static uint32_t user_line(const struct lint *l, const struct node *n) {
@@ -29,6 +43,7 @@ static bool keeps_what_it_holds(enum op_id id) {
     case OP_slice:
     case OP_transpose:
     case OP_broadcast_to:
+    case OP_stop_gradient:
         return true;
     default:
         return false;
@@ -48,25 +63,31 @@ static const struct node *find_softmax(const struct node *x) {
     }
 }
 
-static void check_softmax_twice(const struct lint *l, const struct node *loss) {
-    const struct node *softmax = find_softmax(loss->in[0]);
+/* Also within a definition: then the user's argument of it is a softmax already. */
+static void check_softmax_twice(const struct lint *l, const struct node *n) {
+    const struct node *softmax = find_softmax(n->in[0]);
     if (!softmax || !softmax->origin)
         return;
-    bool is_loss = loss->op->id != OP_softmax && loss->op->id != OP_log_softmax;
+    struct use u = find_use(l, n);
+    bool inside = !u.direct && u.located && u.word.length;
     struct diag *d =
-        diag_warning(l->diags, E_SOFTMAX_TWICE, loss->at[0],
-                     is_loss ? "%s applies softmax itself, but is given the result of %s"
-                             : "%s of what %s gave: softmax is applied twice",
-                     loss->op->name, softmax->op->name);
-    diag_trail(d, loss->origin);
-    if (loss->origin == user_frame(l, loss->origin))
-        diag_label(d, loss->at[0], "from %s, line %u", softmax->op->name, user_line(l, softmax));
+        inside ? diag_warning(l->diags, E_SOFTMAX_TWICE, u.at,
+                              "%.*s applies softmax itself, but is given the result of %s",
+                              (int)u.word.length, source_text(l->sources, u.word),
+                              softmax->op->name)
+               : diag_warning(l->diags, E_SOFTMAX_TWICE, n->at[0],
+                              "%s of what %s gave: softmax is applied twice", n->op->name,
+                              softmax->op->name);
+    diag_trail(d, inside ? u.frame : n->origin);
+    if (u.located)
+        diag_label(d, u.at, "from %s, line %u", softmax->op->name, user_line(l, softmax));
     else
         diag_note(d, user_frame(l, softmax->origin)->span, "%s is applied here", softmax->op->name);
     if (softmax->in[0]->name)
         diag_help(d, "give it what goes into the softmax: %s", softmax->in[0]->name);
     else
         diag_help(d, "give it what goes into the softmax");
+    diag_drop_repeated(l->diags); /* a loss and its gradient apply it each */
 }
 
 /* ---- along the batch */
@@ -96,13 +117,18 @@ static void warn_axis(const struct lint *l, const struct node *n, int axis, cons
     dim_print(dim, sizeof dim, l->symbols, x->shape.d[axis]);
     if (says(l, n->origin->span, dim))
         return;
-    struct diag *d = diag_warning(l->diags, E_WRONG_AXIS, user_frame(l, n->origin)->span,
-                                  "%s goes along `%s`: %s", n->op->name, dim, words);
-    if (n->origin == user_frame(l, n->origin))
-        diag_label(d, n->at[0], "%s%s", dtype_name(x->dtype),
+    struct use u = find_use(l, n);
+    bool inside = !u.direct && u.located && u.word.length;
+    const char *name = inside ? source_text(l->sources, u.word) : n->op->name;
+    int n_name = inside ? (int)u.word.length : (int)strlen(name);
+    struct diag *d = diag_warning(l->diags, E_WRONG_AXIS, u.frame->span, "%.*s goes along `%s`: %s",
+                                  n_name, name, dim, words);
+    if (u.direct || inside)
+        diag_label(d, u.at, "%s%s", dtype_name(x->dtype),
                    shape_print(shape, sizeof shape, l->symbols, &x->shape));
-    diag_trail(d, n->origin);
-    diag_help(d, "%s", help);
+    diag_trail(d, inside ? u.frame : n->origin);
+    diag_help(d, "%s", inside ? "an example's own axis is the last: exchange them" : help);
+    diag_drop_repeated(l->diags);
 }
 
 static void check_single_axis(const struct lint *l, const struct node *n) {
@@ -122,7 +148,7 @@ static bool is_log(const struct node *n) {
 }
 
 /* -sum(y_ * log(y), axis=0): a cross-entropy summed over the wrong axis. */
-static void check_cross_entropy(const struct lint *l, const struct node *n) {
+static void check_summed_logs(const struct lint *l, const struct node *n) {
     const struct node *x = n->in[0];
     const struct attr *axes = &n->attr[0];
     if (x->op->id == OP_neg)
@@ -138,10 +164,6 @@ static void check_cross_entropy(const struct lint *l, const struct node *n) {
 
 static void check_node(const struct lint *l, const struct node *n) {
     switch (n->op->id) {
-    case OP_softmax_cross_entropy:
-    case OP_sparse_softmax_cross_entropy:
-        check_softmax_twice(l, n);
-        break;
     case OP_softmax:
     case OP_log_softmax:
         check_softmax_twice(l, n);
@@ -152,7 +174,7 @@ static void check_node(const struct lint *l, const struct node *n) {
         check_single_axis(l, n);
         break;
     case OP_sum:
-        check_cross_entropy(l, n);
+        check_summed_logs(l, n);
         break;
     default:
         break;

@@ -36,8 +36,14 @@ static bool cannot_flow(struct interp *in, struct value v, const struct ast *rig
     return interp_fail(in, d);
 }
 
-/* Does the callee take the flowing value as its first argument? */
+/* Does the callee take the flowing value as its first argument? A loss or metric without settings is
+ * a function too. */
 static bool takes_first(struct value f) {
+    if (f.kind == VALUE_DEFINITION) {
+        const struct ast *tree = f.definition->tree;
+        bool measures = tree->kind == AST_LOSS_DEF || tree->kind == AST_METRIC_DEF;
+        return measures && !tree->kids[0]->n_kids;
+    }
     return f.kind == VALUE_FUNCTION || f.kind == VALUE_OP || f.kind == VALUE_BUILTIN ||
            f.kind == VALUE_DTYPE;
 }

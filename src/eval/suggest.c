@@ -1,7 +1,6 @@
 /* What to try when an op refuses its operands. Each idea is built in silence, by the op's own rule,
  * and offered when that accepts: another variable of nearly the same name, operands the other way
- * round, a transpose, a missing flatten, an axis that a reduction dropped, a new axis, labels of the
- * other kind, a cast.
+ * round, a transpose, a missing flatten, an axis that a reduction dropped, a new axis, a cast.
  *
  * In: a refused call and its report. Out: the report's help line, when there is something to say.
  * Not for: help that a rule knows by itself (shape_help); that stays unless an idea fits. */
@@ -65,15 +64,7 @@ static struct node *try_op(const struct refused *r, enum op_id op, struct node *
 static const char *operand_text(const struct refused *r, int i, char *buf, size_t n_buf) {
     struct span at = r->at[i];
     const char *text = at.source ? source_text(r->in->o.sources, at) : "";
-    bool simple =
-        at.length > 0 && at.length < n_buf && (isalpha((unsigned char)*text) || *text == '_');
-    int depth = 0;
-    for (uint32_t k = 0; simple && k < at.length; k++) {
-        char c = text[k];
-        depth += (c == '(' || c == '[') - (c == ')' || c == ']');
-        simple = c != '\n' && (depth > 0 || isalnum((unsigned char)c) || strchr("_.)]", c));
-    }
-    if (simple)
+    if (at.length < n_buf && text_is_simple(text, at.length))
         snprintf(buf, n_buf, "%.*s", (int)at.length, text);
     else
         snprintf(buf, n_buf, "%s",
@@ -237,57 +228,7 @@ static bool suggest_elementwise(const struct refused *r) {
     return rank && rank < r->inputs[most]->shape.rank && suggest_new_axis(r, least);
 }
 
-/* ---- labels and dtypes */
-
-/* Logits for each place of an image, where the labels have one for each example: what stands in for
- * the logits has their first and last axis. */
-static bool suggest_flatten_before(const struct refused *r) {
-    struct build silent = r->in->build;
-    const struct node *logits = r->inputs[0];
-    int last = logits->shape.rank - 1;
-    silent.diags = NULL;
-    if (last < 2)
-        return false;
-    struct attr attr[3] = {
-        {.kind = ATTR_FLOAT},
-        {.kind = ATTR_SHAPE,
-         .shape = {.rank = 2, .d = {logits->shape.d[0], logits->shape.d[last]}}},
-        {.kind = ATTR_DTYPE, .dtype = logits->dtype},
-    };
-    struct node *flat = build_op(&silent, OP_fill, NULL, 0, attr, NULL, NULL);
-    if (!try_call(r, r->op, 0, flat, NULL))
-        return false;
-    diag_help(r->d, "with x |> flatten before the last layer the logits have 2 axes, which fits");
-    return true;
-}
-
-static bool suggest_labels(const struct refused *r) {
-    bool dense = r->op->id == OP_softmax_cross_entropy;
-    if (!dense && r->op->id != OP_sparse_softmax_cross_entropy)
-        return false;
-    if (suggest_flatten_before(r))
-        return true;
-    enum op_id other = dense ? OP_sparse_softmax_cross_entropy : OP_softmax_cross_entropy;
-    const struct op *op = &r->in->o.ops->op[other];
-    struct node *labels = r->inputs[1];
-    char a[48], b[48];
-    operand_text(r, 0, a, sizeof a);
-    operand_text(r, 1, b, sizeof b);
-    if (try_call(r, op, 1, labels, NULL)) {
-        diag_help(r->d,
-                  dense ? "labels that are class numbers go to %s(%s, %s)"
-                        : "labels with a value for each class go to %s(%s, %s)",
-                  op->name, a, b);
-        return true;
-    }
-    struct attr to = {.kind = ATTR_DTYPE, .dtype = DTYPE_I32};
-    if (dense && dtype_is_float(labels->dtype) &&
-        try_call(r, op, 1, try_op(r, OP_cast, labels, &to), NULL)) {
-        diag_help(r->d, "if they are class numbers: %s(%s, cast(%s, int))", op->name, a, b);
-        return true;
-    }
-    return false;
-}
+/* ---- dtypes */
 
 static bool try_cast(const struct refused *r, int i, enum dtype t) {
     struct attr to = {.kind = ATTR_DTYPE, .dtype = t};
@@ -347,7 +288,7 @@ void suggest(struct interp *in, struct diag *d, const struct op *op, struct node
     struct refused r = {in, d, op, inputs, n_in, attr, at};
     if (in->in_library || !at || op->trait == OP_RANDOM || n_in > MAX_INPUTS)
         return;
-    if (suggest_labels(&r) || suggest_cast(&r))
+    if (suggest_cast(&r))
         return;
     for (int i = n_in - 1; i >= 0 && d->code != E_DTYPE; i--)
         if (suggest_name(&r, i))

@@ -80,6 +80,11 @@ struct node_list {
     struct node **at;
     int n;
 };
+/* How many of its inputs a node's value depends on: those of a custom_gradient are its value, then
+ * what only gradients need. */
+static inline int node_n_value_inputs(const struct node *n) {
+    return n->op->id == OP_custom_gradient ? 1 : n->n_in;
+}
 struct node_list graph_order(struct graph *g, struct arena *arena, struct node *const *roots,
                              int n_roots, bool (*stop)(void *context, const struct node *n),
                              void *context);

@@ -71,6 +71,12 @@ static int rows_alike(const struct node *n, const int *rows, const struct rows_d
     return rows[0] < n->shape.rank && !(axis && is_named(axis, rows[0])) ? rows[0] : ROWS_MIXED;
 }
 
+/* It is its first input. */
+static int rows_same(const struct node *n, const int *rows, const struct rows_dims *dims) {
+    (void)n, (void)dims;
+    return rows[0];
+}
+
 static int rows_reduced(const struct node *n, const int *rows, const struct rows_dims *dims) {
     (void)dims;
     const struct attr *axes = axis_setting(n);
@@ -215,7 +221,7 @@ static family *const families[N_OPS] = {
 
 int rows_of_node(const struct node *n, const int *rows, const struct rows_dims *dims) {
     bool any = false;
-    for (int i = 0; i < n->n_in; i++) {
+    for (int i = 0; i < node_n_value_inputs(n); i++) {
         if (rows[i] == ROWS_MIXED)
             return ROWS_MIXED;
         any |= rows[i] >= 0;

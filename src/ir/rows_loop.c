@@ -102,8 +102,8 @@ int rows_of_call(struct rows_walk *w, const struct node *n) {
         int scan = n->in[0]->number;
         return w->rows[scan] < 0 ? w->rows[scan] : w->values[scan][n->attr[0].i];
     }
-    int *rows = arena_array(w->arena, int, n->n_in);
-    for (int k = 0; k < n->n_in; k++) {
+    int n_in = node_n_value_inputs(n), *rows = arena_array(w->arena, int, n_in);
+    for (int k = 0; k < n_in; k++) {
         rows[k] = w->rows[n->in[k]->number];
         if (rows[k] == ROWS_MIXED)
             return ROWS_MIXED;

@@ -20,7 +20,7 @@ static int n_sources(const struct instance *in, const struct node *n) {
     if (n == in->training) return 0;
     if (n->op->id == OP_placeholder) return n->fallback != NULL;
     /* a gradient of the script's own was used when the gradients were built */
-    return n->op->id == OP_assign || n->op->id == OP_custom_gradient ? 1 : n->n_in;
+    return n->op->id == OP_assign ? 1 : node_n_value_inputs(n);
 }
 
 static struct node *source_at(const struct node *n, int k) {
@@ -110,17 +110,18 @@ static bool is_unfed(const struct instance *in, int i) {
 
 enum { MAX_CHAIN_NAMES = 5 };
 
-/* "accuracy <- logits <- x": the named nodes on a shortest way from a root to `target`, which
- * breadth-first search finds; the middle is left out when it is long. */
-static const char *chain_text(struct instance *in, const struct node *target) {
-    int n = in->need.n, n_queued = 0;
+/* For each node the one that reads it on a shortest way from the first root that needs `target`
+ * (of a training step that is the loss), -1 for the root, -2 for what was not looked at. */
+static int *find_readers(struct instance *in, const struct node *target) {
+    int n = in->need.n, n_queued = 0, root = 0;
     int *queue = arena_array(&in->scratch, int, n), *user = arena_array(&in->scratch, int, n);
     for (int i = 0; i < n; i++) user[i] = -2;
-    for (int r = 0; r < in->d->n_roots; r++) {
-        int i = in->d->roots[r]->number;
-        if (user[i] == -2) user[i] = -1, queue[n_queued++] = i;
-    }
-    for (int at = 0; at < n_queued && user[target->number] == -2; at++) {
+    for (int at = 0; user[target->number] == -2; at++) {
+        while (at == n_queued && root < in->d->n_roots) {
+            int i = in->d->roots[root++]->number;
+            if (user[i] == -2) user[i] = -1, queue[n_queued++] = i;
+        }
+        if (at == n_queued) break;
         const struct node *node = in->need.at[queue[at]];
         if (in->fed.at[queue[at]] >= 0) continue;
         for (int k = 0; k < n_sources(in, node); k++) {
@@ -128,6 +129,13 @@ static const char *chain_text(struct instance *in, const struct node *target) {
             if (user[i] == -2) user[i] = queue[at], queue[n_queued++] = i;
         }
     }
+    return user;
+}
+
+/* "accuracy <- logits <- x": the named nodes on the way to `target`; the middle is left out when it
+ * is long. */
+static const char *chain_text(struct instance *in, const struct node *target) {
+    const int *user = find_readers(in, target);
     ARRAY(const char *) names = {0}; /* from the target up */
     for (int i = target->number; i >= 0; i = user[i]) {
         const struct node *node = in->need.at[i];

@@ -101,6 +101,26 @@ static void number_nodes(struct cut *c) {
         c->order.at[i]->number = i;
 }
 
+/* Leaves out what only gradients of the script's own need. */
+static void keep_values(struct cut *c) {
+    bool *needed = arena_array(c->scratch, bool, c->order.n);
+    int n = 0;
+    number_nodes(c);
+    for (int i = 0; i < c->r->n_fetch; i++)
+        needed[c->r->fetch[i]->number] = true;
+    for (int i = c->order.n - 1; i >= 0; i--) {
+        const struct node *user = c->order.at[i];
+        int n_in = needed[i] && !is_fed((void *)c->r, user) ? node_n_value_inputs(user) : 0;
+        for (int k = 0; k < n_in; k++)
+            needed[user->in[k]->number] = true;
+    }
+    for (int i = 0; i < c->order.n; i++)
+        if (needed[i])
+            c->order.at[n++] = c->order.at[i];
+    c->order.n = n;
+    number_nodes(c);
+}
+
 static void find_rows(struct cut *c) {
     struct rows_walk walk = {.dims = &c->dims, .arena = c->scratch};
     c->rows = walk.rows = arena_array(c->scratch, int, c->order.n);
@@ -113,7 +133,7 @@ static void find_rows(struct cut *c) {
         }
         c->rows[i] = rows_of_call(&walk, n);
         bool mixes = c->rows[i] == ROWS_MIXED;
-        for (int k = 0; k < n->n_in && mixes; k++)
+        for (int k = 0; k < node_n_value_inputs(n) && mixes; k++)
             mixes = c->rows[n->in[k]->number] != ROWS_MIXED;
         int first = n->n_in ? c->rows[n->in[0]->number] : ROWS_NONE;
         if (mixes && !(first >= 0 && rows_join_over(n, first) != JOIN_NONE) && !c->mixer)
@@ -151,7 +171,7 @@ static void find_pieces(struct cut *c) {
         struct node *n = c->order.at[i];
         if (c->rows[i] != ROWS_MIXED || is_fed((void *)r, n))
             continue;
-        for (int k = 0; k < n->n_in; k++) {
+        for (int k = 0; k < node_n_value_inputs(n); k++) {
             int axis = c->rows[n->in[k]->number];
             if (axis < 0)
                 continue;
@@ -176,7 +196,7 @@ static void find_once(struct cut *c) {
     struct split *s = c->split;
     bool *used = arena_array(c->scratch, bool, c->order.n);
     for (int i = 0; i < c->order.n; i++)
-        for (int k = 0; c->rows[i] >= 0 && k < c->order.at[i]->n_in; k++)
+        for (int k = 0; c->rows[i] >= 0 && k < node_n_value_inputs(c->order.at[i]); k++)
             used[c->order.at[i]->in[k]->number] |= !is_fed((void *)c->r, c->order.at[i]);
     for (int i = 0; i < c->order.n; i++) {
         struct node *n = c->order.at[i];
@@ -308,7 +328,7 @@ static bool try_cut(struct cut *c, struct dim rows, const char **why) {
     s->n_once = s->n_draws = 0;
     c->mixer = NULL;
     c->bytes = NULL;
-    number_nodes(c);
+    keep_values(c);
     find_rows(c);
     find_once(c);
     find_pieces(c);

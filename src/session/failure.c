@@ -79,15 +79,15 @@ static const char *rows_text(struct arena *a, const struct run *run) {
 
 static const struct domain_words {
     enum op_id op;
+    int operand;              /* whose element it is */
     const char *what, *range; /* range NULL: from the fault's bounds */
     const char *negative;     /* help when the value is below 0, or NULL */
 } domains[] = {
-    {OP_sparse_softmax_cross_entropy, "label", NULL, NULL},
-    {OP_one_hot, "index", NULL, NULL},
-    {OP_gather, "index", NULL, FROM_FRONT},
-    {OP_scatter_add, "index", NULL, FROM_FRONT},
-    {OP_take_along_axis, "index", NULL, FROM_FRONT},
-    {OP_dropout, "keep_prob", "(0, 1]", NULL},
+    {OP_one_hot, 0, "index", NULL, NULL},
+    {OP_gather, 1, "index", NULL, FROM_FRONT},
+    {OP_scatter_add, 1, "index", NULL, FROM_FRONT},
+    {OP_take_along_axis, 1, "index", NULL, FROM_FRONT},
+    {OP_dropout, 1, "keep_prob", "(0, 1]", NULL},
 };
 
 /* Elementwise ops that cannot take every whole number. */
@@ -143,6 +143,27 @@ static bool report_refusal(struct session *s, const struct request *r, const str
     return false;
 }
 
+/* The op stands in a definition, and the operand is, moved at most, an argument of it: the message is
+ * of the user's call, in the definition's words. NULL: it is not so. */
+static struct diag *report_argument(struct session *s, const struct node *n, int operand,
+                                    const char *value, const char *range, const char *where) {
+    const struct sources *sources = &s->sources;
+    const struct origin *frame = source_users_frame(sources, n->origin);
+    if (!n->at || !frame || frame == n->origin)
+        return NULL;
+    struct span name = source_word(sources, n->at[operand]), at = name;
+    struct span word = source_word(sources, frame->span);
+    if (!name.length || !word.length || !source_find_users(sources, n->origin->caller, &at))
+        return NULL;
+    struct diag *d = diag_error(
+        &s->diags, E_VALUE, at, "%.*s: `%.*s` holds %s, which is %s%s", (int)word.length,
+        source_text(sources, word), (int)name.length, source_text(sources, name), value, range,
+        where);
+    diag_trail(d, frame);
+    diag_label(d, at, "%s", "");
+    return d;
+}
+
 static void report_domain(struct session *s, const struct request *r, const struct run *run) {
     const struct node *n = run->failed->nodes[0];
     const struct kernel_fault *f = &run->fault;
@@ -152,18 +173,22 @@ static void report_domain(struct session *s, const struct request *r, const stru
                                               : range_text(&scratch, f);
     const char *value =
         isfinite(f->value) ? arena_printf(&scratch, "%.9g", f->value) : value_word(f->value);
-    struct diag *d;
-    if (words && words->range)
+    const char *rows = rows_text(&scratch, run);
+    const char *where =
+        words && words->range
+            ? rows
+            : arena_printf(&scratch, " (element %" PRId64 "%s)", f->element, rows);
+    struct diag *d = words ? report_argument(s, n, words->operand, value, range, where) : NULL;
+    bool is_argument = d != NULL;
+    if (!d) {
         d = diag_error(&s->diags, E_VALUE, origin_span(n->origin), "`%s`: %s %s is %s%s",
-                       op_word(n), words->what, value, range, rows_text(&scratch, run));
-    else
-        d = diag_error(&s->diags, E_VALUE, origin_span(n->origin),
-                       "`%s`: %s %s is %s (element %" PRId64 "%s)", op_word(n),
-                       words ? words->what : "an element,", value, range, f->element,
-                       rows_text(&scratch, run));
-    if (words && words->negative && f->value < 0)
+                       op_word(n), words ? words->what : "an element,", value, range, where);
+        diag_trail(d, n->origin);
+    }
+    /* an argument that is taken along is called otherwise by its definition: a label, say */
+    bool is_index = !is_argument || n->op->id != OP_take_along_axis;
+    if (is_index && words && words->negative && f->value < 0)
         diag_help(d, "%s", words->negative);
-    diag_trail(d, n->origin);
     note_rows(s, d);
     note_demand(s, d, r);
     arena_free(&scratch);

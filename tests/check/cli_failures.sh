@@ -11,7 +11,7 @@ optimizer step = gradient_descent(0.5).minimize(ce)
 step.run(x=[[1, 2, 3], [1, 2, 3]], l=[1, 9])
 SCRIPT
 expect 1 "$nnrun" label.nn
-err_has 'label.nn:4:16: error:' 'label 9 is outside 0..3 (element 1)' 'label.nn:6:1: note: demanded by `step.run`'
+err_has 'label.nn:4:52: error:' '`labels` holds 9, which is outside 0..3 (element 1)' 'label.nn:6:1: note: demanded by `step.run`'
 
 cat > loss.nn <<'SCRIPT'
 placeholder x: float[n, 2]

@@ -124,35 +124,8 @@ static void pooling(void) {
     figures_close(f);
 }
 
-static void check_losses(struct figures *f, enum dtype t) {
-    const int64_t dim[2] = {4, 5};
-    struct kernel_arg logits = figures_arg(f, "logits", 0, t, 2, dim);
-    struct kernel_arg labels = figures_arg(f, "labels", 0, t, 2, dim);
-    struct kernel_arg classes = kernelrun_empty(DTYPE_I32, 1, dim);
-    int64_t n = 0;
-    const double *class = figures_find(f, "classes", 0, &n);
-    CU_ASSERT_FATAL(class && n == 4);
-    for (int64_t i = 0; i < n; i++)
-        ((int32_t *)classes.data)[i] = (int32_t) class[i];
-    check(f, OP_softmax_cross_entropy, (struct kernel_arg[]){logits, labels}, 2, NULL,
-          "softmax_cross_entropy", 0, 1, dim);
-    check(f, OP_sparse_softmax_cross_entropy, (struct kernel_arg[]){logits, classes}, 2, NULL,
-          "sparse_softmax_cross_entropy", 0, 1, dim);
-    kernelrun_free(&logits);
-    kernelrun_free(&labels);
-    kernelrun_free(&classes);
-}
-
-static void losses(void) {
-    struct figures *f = figures_open("cross_entropy.txt");
-    check_losses(f, DTYPE_F64);
-    check_losses(f, DTYPE_F32);
-    figures_close(f);
-}
-
 void suite_reference_kernels(void) {
     unit_suite("reference: kernels against PyTorch");
     unit_test("convolution and its gradients", convolution);
     unit_test("pooling and its gradients", pooling);
-    unit_test("cross-entropy", losses);
 }
