@@ -326,6 +326,15 @@ bool op_append(struct interp *in, const struct op *op, const char *spelling, str
     return true;
 }
 
+/* What an op computes numbers of the host in: whole ones stay whole where the op has them. A power
+ * of them may be a fraction. */
+static enum dtype host_dtype(const struct op *op, const struct arg *const *args, int n) {
+    bool whole = op->domain == DOMAIN_NUM && op->id != OP_pow;
+    for (int i = 0; i < n; i++)
+        whole = whole && is_whole(args[i]->value);
+    return whole ? DTYPE_I64 : DTYPE_F64;
+}
+
 static enum known known_inputs(const struct arg *const *args, int n) {
     enum known k = n ? KNOWN_HOST : KNOWN_NOT;
     for (int i = 0; i < n; i++) {
@@ -352,7 +361,10 @@ bool op_compute_known(struct interp *in, struct value *out, struct span at, enum
         return true;
     }
     double x = tensor_get(t, 0);
-    *out = t->phantom ? V_UNKNOWN : t->dtype == DTYPE_BOOL ? V_BOOL(x != 0) : V_FLOAT(x);
+    *out = t->phantom              ? V_UNKNOWN
+           : t->dtype == DTYPE_BOOL ? V_BOOL(x != 0)
+           : t->dtype == DTYPE_I64  ? V_INT(*(const int64_t *)t->data)
+                                    : V_FLOAT(x);
     tensor_unref(t);
     return true;
 }
@@ -392,7 +404,8 @@ bool call_op(struct interp *in, const struct op *op, struct args *a, struct valu
     if (known == KNOWN_HOST)
         for (int i = 0; i < n_in && ok; i++)
             ok = to_node(in, args[i]->value, at[i],
-                         op->input[i].type >= 0 ? op->input[i].type : DTYPE_F64, &inputs[i]);
+                         op->input[i].type >= 0 ? op->input[i].type : (int)host_dtype(op, args, n_in),
+                         &inputs[i]);
     else if (op->id == OP_cast && keeps_digits(args[0]->value, b.setting[0]))
         ok = to_node(in, args[0]->value, at[0], (int)b.setting[0]->dtype, &inputs[0]);
     else
