@@ -119,9 +119,10 @@ static void test_numbers_are_exact(void) {
 }
 
 static struct csv_options options(void) {
-    return (struct csv_options){
-        
-        .header = true, .separator = ',', .decimal = '.', .missing_words = CSV_MISSING_WORDS};
+    return (struct csv_options){.header = true,
+                                .separator = ',',
+                                .decimal = '.',
+                                .missing_words = CSV_MISSING_WORDS};
 }
 
 static struct dataset *load(const char *text, const struct csv_options *o) {
@@ -133,7 +134,7 @@ static struct dataset *load(const char *text, const struct csv_options *o) {
 static void test_columns(void) {
     set_up();
     struct csv_options o = options();
-    struct dataset *d = 
+    struct dataset *d =
         load("n,x,wide,city\n1,1.5,5000000000,Ulm\n-2,2,1,\"A, B\"\n3,1e2,2,Ulm\n", &o);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
     static const enum dtype dtypes[] = {DTYPE_I32, DTYPE_F32, DTYPE_I64, DTYPE_I32};
