@@ -105,7 +105,7 @@ def vae(options, epochs=10):
     print("test %.2f nats = reconstruction %.2f + divergence %.2f" % (pixels + kl, pixels, kl))
 
 
-def gan(options, steps=1800):
+def gan(options, steps=1200):
     train, labels, test, test_labels = mnist(options.data)
     train, test = train[:, None], test[:, None]
     judge = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
@@ -137,8 +137,8 @@ def gan(options, steps=1800):
         for p in part.parameters():
             if p.dim() > 1:
                 nn.init.normal_(p, 0, 0.05)
-    g_step = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    d_step = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    g_step = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    d_step = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.999))
     for b in batches(len(train), 64, steps):
         fake = generator(torch.randn(64, 64))
         d_step.zero_grad()
