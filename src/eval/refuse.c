@@ -8,15 +8,25 @@
 
 #include "eval/interp.h"
 
-/* The argument for which the name of a parameter stands at `at`, in the text of the user. */
-static bool find_argument(const struct interp *in, struct span *at) {
-    return source_find_argument(in->o.sources, in->caller, at) &&
-           source_find_users(in->o.sources, in->caller->caller, at);
+static bool is_library(const struct interp *in, struct span at) {
+    return in->o.sources->at[at.source].library;
+}
+
+/* The argument for which the name of a parameter stands at `at`, in the text of the user; where it
+ * does not come from there, as far out as it comes from. The call that it is given in, or NULL. */
+static const struct origin *find_argument(const struct interp *in, struct span *at) {
+    const struct origin *call = in->caller;
+    if (!source_find_argument(in->o.sources, call, at))
+        return NULL;
+    while (is_library(in, *at) && source_find_argument(in->o.sources, call->caller, at))
+        call = call->caller;
+    return call;
 }
 
 static void label_value(struct interp *in, struct diag *d, struct value v, struct span at) {
     char text[SHAPE_TEXT + 256];
-    uint32_t source = at.source;
+    const struct origin *users = source_users_frame(in->o.sources, in->caller);
+    uint32_t source = users ? users->span.source : at.source;
     if (v.kind == VALUE_TENSOR)
         build_describe(&in->build, v.node, -1, source, text, sizeof text);
     else
@@ -24,7 +34,8 @@ static void label_value(struct interp *in, struct diag *d, struct value v, struc
     diag_label(d, at, "%s", text);
 }
 
-/* The report of a call whose arguments are underlined: it begins at the leftmost of them. */
+/* The report of a call whose arguments are underlined: it begins at the leftmost of them that the
+ * user wrote. */
 static bool fail_of_arguments(struct interp *in, const struct args *a, const char *help) {
     const struct origin *call =
         a->n > 1 ? source_users_frame(in->o.sources, in->caller) : NULL;
@@ -33,10 +44,13 @@ static bool fail_of_arguments(struct interp *in, const struct args *a, const cha
     struct span first = {0};
     for (int i = 1; i < a->n; i++) {
         struct span at = a->at[i].at;
-        if (!find_argument(in, &at))
+        const struct origin *given = find_argument(in, &at);
+        if (!given)
             continue;
         label_value(in, d, a->at[i].value, at);
-        if (!first.source || (at.source == first.source && at.offset < first.offset))
+        if (is_library(in, at))
+            call = given;
+        else if (!first.source || (at.source == first.source && at.offset < first.offset))
             first = at;
     }
     if (help)
@@ -106,7 +120,7 @@ bool builtin_written(struct interp *in, const struct value *self, struct args *a
     if (!builtin_take(in, a, "written", names, 1, &x))
         return false;
     struct span at = x.at, own = x.at;
-    if (!find_argument(in, &at) || at.length > LONGEST ||
+    if (!find_argument(in, &at) || is_library(in, at) || at.length > LONGEST ||
         !text_is_simple(source_text(in->o.sources, at), at.length))
         at = own;
     *out = value_string(&in->heap, source_text(in->o.sources, at), at.length);
