@@ -1,7 +1,11 @@
-"""PyTorch's figures for models/maml.nn, mlp_mixer.nn and unet.nn: the same networks, data, first weights'
-distributions, optimizers and schedules.
+#!/usr/bin/python3
+"""The peer of models/maml.nn, mlp_mixer.nn and unet.nn: the same networks, data, batches, optimizers,
+schedules and numbers of steps in PyTorch. First weights are drawn alike, but for the biases and the
+transposed convolutions of the U-Net, which have PyTorch's own.
 
-    python3 tests/bench/torch_papers.py maml|mixer|unet [SEED] [FOLDER OF MNIST]
+    tests/bench/torch_papers.py maml|mixer|unet [SEED] [DIR]
+
+DIR has the four IDX files of MNIST as .gz; maml needs none.
 """
 import gzip
 import math
