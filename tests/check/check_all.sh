@@ -39,7 +39,7 @@ pages() {
     inside { if (file != "") print > file; next }
     NF { fresh = 0 }' "$2"
 }
-for page in README.md grammar/README.md models/README.md; do
+for page in README.md $(cd "$TOP" && ls grammar/*.md) models/README.md; do
     mkdir blocks && pages blocks "$TOP/$page"
     for file in blocks/*.nn; do
         [ -f "$file" ] || continue

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The examples of the documentation are run, so that they stay true.
 #
-#     README.md, grammar/README.md, models/README.md
+#     README.md, grammar/*.md, models/README.md
 #         ```nn       a script. It has to parse, or it is run:
 #         ```output   behind it: what it prints
 #         ```error    behind it: what it says on stderr; its status is not 0 then
@@ -96,7 +96,7 @@ run_page() { # extractor, path below top
     cd .. && rm -rf blocks
 }
 
-for file in README.md grammar/README.md models/README.md; do
+for file in README.md $(cd "$top" && ls grammar/*.md) models/README.md; do
     [ -f "$top/$file" ] && run_page extract_page "$file"
 done
 for file in "$top"/stdlib/*.nn; do

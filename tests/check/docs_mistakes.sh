@@ -1,10 +1,10 @@
 #!/bin/sh
-# The table of common mistakes in grammar/README.md quotes what is said: nnrun's words have to stand in the outputs on the
+# The table of common mistakes in grammar/errors.md quotes what is said: nnrun's words have to stand in the outputs on the
 # page (which docs_examples.sh holds against the program), PyTorch's in tests/data/reference/mistakes.txt.
 set -u
 export LC_ALL=C
 top=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
-page=$top/grammar/README.md
+page=$top/grammar/errors.md
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tables of grammar/README.md list exactly what there is: the rows of src/ir/ops.def and src/eval/builtins.def, the
+# The tables of grammar/tables.md list exactly what there is: the rows of src/ir/ops.def and src/eval/builtins.def, the
 # definitions of stdlib/*.nn. A table stands between the lines `<!-- NAME -->` and `<!-- end -->`.
 #
 #     tests/check/docs_ops.sh            checks
@@ -7,7 +7,7 @@
 set -u
 export LC_ALL=C
 top=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
-page=$top/grammar/README.md
+page=$top/grammar/tables.md
 
 # The rows EW1 EW2 EW3 CMP2 of ops.def.
 elementwise() {
@@ -104,7 +104,7 @@ for name in elementwise ops inner-ops builtins library; do
     { echo; table $name; echo; } > "$work/$name"
     awk -v begin="<!-- $name -->" '$0 == begin { on = 1; next } /^<!-- end -->/ { on = 0 } on' "$page" > "$work/found"
     [ "${1:-}" = --write ] || cmp -s "$work/$name" "$work/found" || {
-        echo "grammar/README.md: the table \`$name\` is not what there is (< page, > sources); tests/check/docs_ops.sh --write mends it"
+        echo "grammar/tables.md: the table \`$name\` is not what there is (< page, > sources); tests/check/docs_ops.sh --write mends it"
         diff "$work/found" "$work/$name"
         status=1
     }

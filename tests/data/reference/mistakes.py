@@ -1,4 +1,4 @@
-"""Writes mistakes.txt: what PyTorch says of the mistakes that grammar/README.md lists, made in its language.
+"""Writes mistakes.txt: what PyTorch says of the mistakes that grammar/errors.md lists, made in its language.
 
     python3 mistakes.py > mistakes.txt        (PyTorch 1.13.1)
 """
