@@ -88,6 +88,8 @@ bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a
         return false;
     if (b && is_among(b, outside_names, N_OUTSIDE))
         return true;
+    if (b && b->call == builtin_variables && in->dry.n_failures)
+        return true; /* what is broken may have declared others */
     bool unknown = false, counts = b && b->call == builtin_range; /* takes an array's number */
     bool shallow = b && is_among(b, shallow_names, N_SHALLOW);
     for (int i = 0; i < a->n + a->n_named; i++) {
@@ -114,7 +116,7 @@ bool dry_may_go_on(struct interp *in) {
 }
 
 bool dry_is_certain(const struct interp *in) {
-    return !in->o.dry || (!in->dry.uncertain && !in->dry.n_failures);
+    return in->o.dry ? !in->dry.uncertain : !in->failed;
 }
 
 /* ---- what is bound differently on two ways */

@@ -38,7 +38,9 @@ bool depends_on_contents(struct interp *in, struct value v);
 bool dry_call_is_unknown(struct interp *in, struct value f, const struct args *a);
 /* A statement is begun. false: the walk has cost enough, and ends. */
 bool dry_may_go_on(struct interp *in);
-/* Whether `fail` and `assert` may speak. */
+/* Whether `fail` and `assert` may speak: a run comes here, and by what it goes by nothing is broken.
+ * What a broken statement should have assigned is unknown in a dry run, so other errors do not
+ * matter there; in a run it may have kept its value from before. */
 bool dry_is_certain(const struct interp *in);
 /* All that a statement assigns becomes unknown. */
 void dry_forget(struct interp *in, struct scope *s, const struct ast *stmt);

@@ -508,6 +508,8 @@ bool need_string(struct interp *in, const struct arg *g, const char *name, const
 void builtins_define(struct interp *in, struct scope *s);
 bool builtin_print(struct interp *in, const struct value *self, struct args *a, struct value *out);
 bool builtin_range(struct interp *in, const struct value *self, struct args *a, struct value *out);
+bool builtin_variables(struct interp *in, const struct value *self, struct args *a,
+                       struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,
                     struct value *out); /* false: no such method */
 

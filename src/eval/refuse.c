@@ -75,9 +75,7 @@ bool builtin_fail(struct interp *in, const struct value *self, struct args *a, s
         if (!need_string(in, &given, "help", NULL, &help))
             return false;
     }
-    /* what it says of its caller's arguments holds whatever else went wrong */
-    bool certain = a->n > 1 ? !in->dry.uncertain : !in->failed && dry_is_certain(in);
-    return certain ? fail_of_arguments(in, a, help) : fail_silently(in);
+    return dry_is_certain(in) ? fail_of_arguments(in, a, help) : fail_silently(in);
 }
 
 bool builtin_assert(struct interp *in, const struct value *self, struct args *a,
