@@ -202,8 +202,9 @@ const char *module_name(const struct module *m);
 struct module *module_hiding(struct interp *in, const char *name);
 /* Adds a note when a name of the file hides a function of the library. */
 void note_hiding(struct interp *in, struct diag *d, const char *name);
-/* Adds a note where a name in a signature has a value of the file, so that it is not bound. */
-void note_file_value(struct interp *in, struct diag *d, const char *name);
+/* Adds a note where a name in a signature, found from `s`, has a value of its file, so that it is
+ * not bound. */
+void note_file_value(struct interp *in, struct diag *d, struct scope *s, const char *name);
 /* Binds a name where a statement stands; remarks on what that replaces. */
 void bind_name(struct interp *in, struct scope *s, const char *name, struct value v,
                struct span at);
@@ -571,5 +572,7 @@ void print_value(struct interp *in, FILE *out, struct value v, bool nested);
 bool format_value(struct interp *in, struct value v, const char *format, struct span at, FILE *out,
                   bool *unknown);
 void describe_value(struct interp *in, struct value v, char *buf, size_t n_buf);
+/* "layer", "loss", ..: what a definition defines. */
+const char *definition_word(const struct definition *d);
 
 #endif

@@ -118,10 +118,17 @@ void note_hiding(struct interp *in, struct diag *d, const char *name) {
         diag_note(d, at, "this hides the library's `%s`", name);
 }
 
-void note_file_value(struct interp *in, struct diag *d, const char *name) {
+void note_file_value(struct interp *in, struct diag *d, struct scope *s, const char *name) {
+    char text[128];
     struct span at;
-    if (module_declares(in->unit, name, &at))
-        diag_note(d, at, "`%s` has a value of the file here: the signature means that one", name);
+    while (s && !scope_find_own(s, name))
+        s = s->parent;
+    for (int i = 0; s && i < in->modules.n; i++)
+        if (in->modules.at[i]->scope == s && module_declares(in->modules.at[i], name, &at)) {
+            describe_value(in, *scope_find_own(s, name), text, sizeof text);
+            diag_note(d, at, "`%s` is %s here, and the signature means that one", name, text);
+            return;
+        }
 }
 
 /* ---- running a file */

@@ -82,19 +82,29 @@ static const struct ast *unknown_size(struct scope *s, const struct ast *e) {
     return NULL;
 }
 
-/* name: what the size is called in the signature, or NULL. */
+/* Where the names in a size's arithmetic have their values from. */
+static void explain_size(struct interp *in, struct diag *d, struct scope *s,
+                         const struct input *input, const struct ast *e) {
+    if (e->kind == AST_NAME && scope_find_own(s, e->text))
+        label_binder(in, d, s, input, e->text);
+    else if (e->kind == AST_NAME)
+        note_file_value(in, d, s, e->text);
+    for (int i = 0; (e->kind == AST_BINARY || e->kind == AST_UNARY) && i < e->n_kids; i++)
+        explain_size(in, d, s, input, e->kids[i]);
+}
+
+/* size: what makes it so in the signature, or NULL. */
 static bool refuse_size(struct interp *in, struct scope *s, const struct node *n, int axis,
-                        const struct input *input, const char *must, const char *name) {
+                        const struct input *input, const char *must,
+                        const struct ast *size) {
     char have[SHAPE_TEXT], words[80];
     struct diag *d =
         diag_error(in->o.diags, E_SHAPE, input->at, "axis %d of %s must be %s, but is %s", axis,
                    input_words(input, words, sizeof words), must,
                    dim_print(have, sizeof have, in->o.symbols, n->shape.d[axis]));
     label_argument(in, d, input->at, n, axis);
-    if (name && !scope_find_own(s, name))
-        note_file_value(in, d, name);
-    else if (name)
-        label_binder(in, d, s, input, name);
+    if (size)
+        explain_size(in, d, s, input, size);
     help_signature(in, d, input);
     return interp_fail(in, d);
 }
@@ -171,8 +181,7 @@ static bool bind_dim(struct interp *in, struct scope *s, const struct ast *e, co
         return false;
     if (dim_compare(in->o.symbols, want, have) != DIM_DIFFER)
         return true;
-    return refuse_size(in, s, n, axis, input, dim_print(text, sizeof text, in->o.symbols, want),
-                       e->kind == AST_NAME ? e->text : NULL);
+    return refuse_size(in, s, n, axis, input, dim_print(text, sizeof text, in->o.symbols, want), e);
 }
 
 /* `...`: any axes, but the result has those of the inputs, where they all have the same. */
