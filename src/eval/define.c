@@ -59,7 +59,7 @@ static bool is_applied_at_once(struct interp *in, struct definition *d, const st
                   name, name);
     else
         diag_help(e, "a %s is made of its settings and then applied: %s()(..)",
-                  d->tree->kind == AST_LOSS_DEF ? "loss" : "metric", name);
+                  definition_word(d), name);
     return !interp_fail(in, e);
 }
 

@@ -47,20 +47,19 @@ static void print_node(struct interp *in, FILE *out, const struct node *n) {
             n->op->name);
 }
 
-static void print_definition(FILE *out, const struct definition *d) {
-    static const struct {
-        enum ast_kind kind;
-        const char *word;
-    } words[] = {
-        {AST_LAYER_DEF, "layer"},
-        {AST_LOSS_DEF, "loss"},
-        {AST_METRIC_DEF, "metric"},
-        {AST_OPTIMIZER_DEF, "optimizer"},
-        {AST_TRANSFORM_DEF, "transform"},
-    };
-    for (int i = 0; i < 5; i++)
-        if (words[i].kind == d->tree->kind)
-            fprintf(out, "%s %s", words[i].word, d->tree->text);
+const char *definition_word(const struct definition *d) {
+    switch (d->tree->kind) {
+    case AST_LOSS_DEF:
+        return "loss";
+    case AST_METRIC_DEF:
+        return "metric";
+    case AST_OPTIMIZER_DEF:
+        return "optimizer";
+    case AST_TRANSFORM_DEF:
+        return "transform";
+    default:
+        return "layer";
+    }
 }
 
 static void print_dataset(struct interp *in, FILE *out, const struct dataset_object *d) {
@@ -104,7 +103,7 @@ static void print_object(struct interp *in, FILE *out, struct value v, bool nest
         break;
     }
     case VALUE_DEFINITION:
-        print_definition(out, v.definition);
+        fprintf(out, "%s %s", definition_word(v.definition), v.definition->tree->text);
         break;
     case VALUE_INSTANCE:
         fprintf(out, "%s %s", v.instance->definition->tree->text, v.instance->path);
@@ -208,12 +207,10 @@ void describe_value(struct interp *in, struct value v, char *buf, size_t n_buf) 
     case VALUE_STRING:
         snprintf(buf, n_buf, "a string");
         return;
-    case VALUE_DEFINITION: {
-        bool optimizer = v.definition->tree->kind == AST_OPTIMIZER_DEF;
-        snprintf(buf, n_buf, "the %s definition %s", optimizer ? "optimizer" : "layer",
+    case VALUE_DEFINITION:
+        snprintf(buf, n_buf, "the %s definition %s", definition_word(v.definition),
                  v.definition->tree->text);
         return;
-    }
     case VALUE_INSTANCE:
         snprintf(buf, n_buf, "an instance of %s", v.instance->definition->tree->text);
         return;
