@@ -196,17 +196,9 @@ static bool has_own_scope(const struct ast *e) {
 }
 
 static bool names_something(const struct ast *e, bool in_optimizer) {
-    switch (e->kind) {
-    case AST_PLACEHOLDER:
-    case AST_VARIABLE:
-    case AST_STATE:
-    case AST_SETTING:
-        return true;
-    case AST_UPDATE: /* in an optimizer the name stands for the new value afterwards */
+    if (e->kind == AST_UPDATE) /* in an optimizer the name stands for the new value afterwards */
         return in_optimizer;
-    default:
-        return has_own_scope(e);
-    }
+    return e->kind == AST_GRADIENT_DEF || ast_binds_text(e);
 }
 
 static void forget_targets(struct interp *in, struct scope *s, const struct ast *e, int n) {
