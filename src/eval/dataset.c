@@ -187,7 +187,7 @@ bool method_next_batch(struct interp *in, const struct value *self, struct args 
                        "next_batch takes the number of examples: next_batch(50)");
     int64_t n = a->at[0].value.i, position = d->dataset->dealt;
     if (in->failed)
-        return in->flow = FLOW_ERROR, false;
+        return fail_silently(in);
     if (n < 1 || n > d->dataset->length)
         return fail_at(in, E_OUT_OF_RANGE, a->at[0].at,
                        "a batch of %lld cannot be drawn from %lld examples", (long long)n,
@@ -249,7 +249,7 @@ bool batches_deal(struct interp *in, const struct batches *b, int64_t first_epoc
         return fail_at(in, E_OUT_OF_RANGE, at, "so many epochs cannot be counted");
     int64_t position = epoch * d->length + first;
     if (in->failed)
-        return in->flow = FLOW_ERROR, false;
+        return fail_silently(in);
     struct arena scratch = {0};
     struct tensor **batch = arena_array(&scratch, struct tensor *, d->n_fields);
     bool ok = dataset_deal(d, epoch, first, n, b->shuffle, batch)

@@ -246,7 +246,7 @@ static bool run_map(struct interp *in, struct dataset_object *d, struct request 
     r->words = intern(in, r->words);
     arena_free(&scratch);
     if (in->failed)
-        return in->flow = FLOW_ERROR, false;
+        return fail_silently(in);
     return in->o.host.run(in->o.host.context, r) ? true : interp_fail(in, NULL);
 }
 

@@ -26,22 +26,27 @@ static struct value group_value(struct interp *in, const struct dataset_group *g
     return record;
 }
 
-struct load load_begin(struct interp *in, struct args *a) {
-    struct load l = {.c = {
-                         .arena = &in->arena,
-                         .diags = in->o.diags,
-                         .at = a->call,
-                         .seed = in->o.seed,
-                         .log = in->o.log,
-                         .interrupted = in->o.interrupted,
-                         .store = in->o.store,
-                         .dry = in->o.dry,
-                     }};
-    l.only_names = in->o.diags->only_names;
-    l.began_s = os_now_s();
+bool load_begin(struct interp *in, struct args *a, struct load *l) {
+    if (in->failed)
+        return fail_silently(in);
+    *l = (struct load){
+        .c =
+            {
+                .arena = &in->arena,
+                .diags = in->o.diags,
+                .at = a->call,
+                .seed = in->o.seed,
+                .log = in->o.log,
+                .interrupted = in->o.interrupted,
+                .store = in->o.store,
+                .dry = in->o.dry,
+            },
+        .only_names = in->o.diags->only_names,
+        .began_s = os_now_s(),
+    };
     if (in->o.dry && in->dry.uncertain)
         in->o.diags->only_names = true; /* no run may come here: what is wrong is not kept */
-    return l;
+    return true;
 }
 
 /* Gives ok; what could not be loaded where no run may come is unknown. Reading is no walking: the
@@ -72,9 +77,9 @@ bool builtin_load_mnist(struct interp *in, const struct value *self, struct args
         return false;
     if (fallback && strcmp(fallback, "digits"))
         return fail_at(in, E_OUT_OF_RANGE, got[3].at, "the one fallback is \"digits\"");
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_mnist(&l.c, folder, one_hot, validation, fallback, &g);
     if (ok)
         *out = group_value(in, &g);
@@ -96,9 +101,9 @@ bool builtin_load_cifar10(struct interp *in, const struct value *self, struct ar
         (got[2].value.kind != VALUE_NONE &&
          !need_int(in, a, &got[2], "validation", 0, -1, false, &validation)))
         return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_cifar10(&l.c, folder, one_hot, validation, &g);
     if (ok)
         *out = group_value(in, &g);
@@ -119,20 +124,21 @@ bool builtin_load_digits(struct interp *in, const struct value *self, struct arg
         !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
         !need_bool(in, &got[3], "one_hot", true, &one_hot))
         return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_digits(&l.c, n_train, n_test, validation, one_hot, &g);
     if (ok)
         *out = group_value(in, &g);
     return load_end(in, &l, ok, out);
 }
 
-bool need_path(struct interp *in, struct args *a, const struct arg *g, const char **path) {
+bool need_path(struct interp *in, struct args *a, const struct arg *g, const char *name,
+               const char **path) {
     if (!g->at.source)
-        return fail_at(in, E_MISSING_ARGUMENT, a->call, "`path` is missing");
-    return need_string(in, g, "path", NULL, path) &&
-           (*path || fail_at(in, E_WRONG_KIND, g->at, "`path` must be a string, not none"));
+        return fail_at(in, E_MISSING_ARGUMENT, a->call, "`%s` is missing", name);
+    return need_string(in, g, name, NULL, path) &&
+           (*path || fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a string, not none", name));
 }
 
 /* A list of strings; names->given says whether there is one. */
@@ -224,7 +230,7 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
     struct csv_options o = {.missing_words = CSV_MISSING_WORDS};
     const char *path;
     (void)self;
-    if (!builtin_take(in, a, "load_csv", names, 10, got) || !need_path(in, a, &got[0], &path) ||
+    if (!builtin_take(in, a, "load_csv", names, 10, got) || !need_path(in, a, &got[0], "path", &path) ||
         !need_header(in, &got[1], &o) || !need_separator(in, &got[2], &o.separator) ||
         !need_names(in, &got[3], "columns", &o.columns) ||
         !need_missing(in, &got[4], &o.missing) ||
@@ -236,9 +242,9 @@ bool builtin_load_csv(struct interp *in, const struct value *self, struct args *
     if (o.like && (o.text.given || o.floats.given))
         return fail_at(in, E_OUT_OF_RANGE, got[o.text.given ? 6 : 7].at,
                        "`like` says of every column what it is: nothing is left to say");
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     struct dataset *d;
     bool ok = load_csv(&l.c, path, &o, &d);
     if (ok)
@@ -253,11 +259,11 @@ bool builtin_load_npy(struct interp *in, const struct value *self, struct args *
     const char *path;
     struct tensor *t;
     (void)self;
-    if (!builtin_take(in, a, "load_npy", names, 1, &got) || !need_path(in, a, &got, &path))
+    if (!builtin_take(in, a, "load_npy", names, 1, &got) || !need_path(in, a, &got, "path", &path))
         return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_npy(&l.c, path, &t);
     if (ok)
         root_push(in, *out = value_array(&in->heap, t));
@@ -271,11 +277,11 @@ bool builtin_load_npz(struct interp *in, const struct value *self, struct args *
     const char *path;
     struct npz z;
     (void)self;
-    if (!builtin_take(in, a, "load_npz", names, 1, &got) || !need_path(in, a, &got, &path))
+    if (!builtin_take(in, a, "load_npz", names, 1, &got) || !need_path(in, a, &got, "path", &path))
         return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_npz(&l.c, path, &z);
     if (ok)
         root_push(in, *out = value_record(&in->heap));
@@ -309,7 +315,7 @@ bool builtin_load_images(struct interp *in, const struct value *self, struct arg
     struct dataset *d;
     (void)self;
     if (!builtin_take(in, a, "load_images", names, 3, got) ||
-        !need_path(in, a, &got[0], &folder) || !need_size(in, &got[1], &o.height, &o.width) ||
+        !need_path(in, a, &got[0], "folder", &folder) || !need_size(in, &got[1], &o.height, &o.width) ||
         (got[2].value.kind != VALUE_NONE &&
          !need_int(in, a, &got[2], "channels", 1, 0, false, &channels)))
         return false;
@@ -318,9 +324,9 @@ bool builtin_load_images(struct interp *in, const struct value *self, struct arg
                        "`channels` must be 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGB and "
                        "alpha)");
     o.channels = (int)channels;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_images(&l.c, folder, &o, &d);
     if (ok)
         *out = dataset_value(in, d);

@@ -12,12 +12,14 @@ struct load {
     double began_s;
 };
 
-struct load load_begin(struct interp *in, struct args *a);
+/* false: nothing is loaded after an error. */
+bool load_begin(struct interp *in, struct args *a, struct load *l);
 /* ok: whether it was loaded, into *out. Gives whether there is a value. */
 bool load_end(struct interp *in, const struct load *l, bool ok, struct value *out);
 
 /* Arguments that loaders take: a path, which must be given; a data set as it is stored, or NULL. */
-bool need_path(struct interp *in, struct args *a, const struct arg *g, const char **path);
+bool need_path(struct interp *in, struct args *a, const struct arg *g, const char *name,
+               const char **path);
 bool need_set(struct interp *in, const struct arg *g, const char *name,
               const struct dataset **out);
 

@@ -29,12 +29,12 @@ bool builtin_load_text(struct interp *in, const struct value *self, struct args 
     const char *path;
     struct dataset *d;
     (void)self;
-    if (!builtin_take(in, a, "load_text", names, 2, got) || !need_path(in, a, &got[0], &path) ||
+    if (!builtin_take(in, a, "load_text", names, 2, got) || !need_path(in, a, &got[0], "path", &path) ||
         !need_alphabet(in, &got[1], &like))
         return false;
-    if (in->failed)
-        return in->flow = FLOW_ERROR, false;
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = load_text(&l.c, path, like, &d);
     if (ok)
         *out = dataset_value(in, d);
@@ -57,7 +57,9 @@ bool builtin_characters(struct interp *in, const struct value *self, struct args
                        "characters takes a string; load_text(path) takes a file");
     const struct string *s = got[0].value.string;
     const char *name = path_join(in, "");
-    struct load l = load_begin(in, a);
+    struct load l;
+    if (!load_begin(in, a, &l))
+        return false;
     bool ok = text_make(&l.c, *name ? name : "text", s->text, (int64_t)s->n, like, &d);
     if (ok)
         *out = dataset_value(in, d);
@@ -75,6 +77,12 @@ static const struct categories *own_alphabet(struct interp *in, const struct val
     return alphabet;
 }
 
+/* The bytes of the character at `p`; one that is none is a character of its own. */
+static int character_bytes(const char *p, const char *end) {
+    int n = utf8_length(p, end);
+    return n ? n : 1;
+}
+
 bool method_encode(struct interp *in, const struct value *self, struct args *a,
                    struct value *out) {
     const struct categories *alphabet = own_alphabet(in, self, a, "encode");
@@ -86,13 +94,13 @@ bool method_encode(struct interp *in, const struct value *self, struct args *a,
     const char *end = s->text + s->n;
     int64_t n = 0, i = 0;
     for (const char *p = s->text; p < end; n++)
-        p += utf8_length(p, end) ? utf8_length(p, end) : 1;
+        p += character_bytes(p, end);
     struct tensor *ids = tensor_new(DTYPE_I32, 1, &n);
     if (!ids)
         return fail_at(in, E_MEMORY, a->call, "there is not enough memory for the characters");
     root_push(in, *out = value_array(&in->heap, ids));
     for (const char *p = s->text; p < end; i++) {
-        int n_bytes = utf8_length(p, end) ? utf8_length(p, end) : 1;
+        int n_bytes = character_bytes(p, end);
         int id = text_find(alphabet, p, n_bytes);
         if (id < 0)
             return fail_at(in, E_VALUE, a->at[0].at,

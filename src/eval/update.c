@@ -79,7 +79,7 @@ static bool assign_now(struct interp *in, struct variable *target, struct node *
         return interp_fail(in, NULL);
     root_push(in, V_TENSOR(assign));
     if (in->failed)
-        return in->flow = FLOW_ERROR, false;
+        return fail_silently(in);
     struct request r = {.kind = REQUEST_EVAL,
                         .effects = &assign,
                         .n_effects = 1,
