@@ -72,6 +72,14 @@ bool builtin_method(struct interp *in, struct value self, const char *name, stru
     return false;
 }
 
+int builtin_method_names(enum value_kind kind, const char **names, int max) {
+    int n = 0;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods && n < max; i++)
+        if (methods[i].kind == kind)
+            names[n++] = methods[i].b.name;
+    return n;
+}
+
 bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
                   int n, struct arg *got) {
     memset(got, 0, (size_t)n * sizeof *got);
@@ -99,6 +107,13 @@ bool builtin_take(struct interp *in, struct args *a, const char *callee, const c
         got[k] = (struct arg){a->named[i].value, a->named[i].at};
     }
     return true;
+}
+
+bool builtin_take_x(struct interp *in, struct args *a, const char *callee, struct arg *x) {
+    static const char *const names[] = {"x"};
+    if (!builtin_take(in, a, callee, names, 1, x))
+        return false;
+    return x->at.source ? true : fail_at(in, E_MISSING_ARGUMENT, a->call, "`x` is missing");
 }
 
 bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low,
@@ -196,10 +211,9 @@ bool builtin_range(struct interp *in, const struct value *self, struct args *a, 
 }
 
 bool builtin_len(struct interp *in, const struct value *self, struct args *a, struct value *out) {
-    static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "len", names, 1, &x))
+    if (!builtin_take_x(in, a, "len", &x))
         return false;
     struct value v = x.value;
     switch (v.kind) {
@@ -235,8 +249,7 @@ bool builtin_len(struct interp *in, const struct value *self, struct args *a, st
     default:
         break;
     }
-    return fail_at(in, E_WRONG_KIND, x.at.source ? x.at : a->call, "%s has no length",
-                   value_kind_words(v.kind));
+    return fail_at(in, E_WRONG_KIND, x.at, "%s has no length", value_kind_words(v.kind));
 }
 
 static bool check_scalar(struct interp *in, const struct node *y, struct span at) {
@@ -384,46 +397,39 @@ bool builtin_fingerprint(struct interp *in, const struct value *self, struct arg
 
 bool builtin_is_number(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
-    static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "is_number", names, 1, &x))
+    if (!builtin_take_x(in, a, "is_number", &x))
         return false;
     *out = V_BOOL(value_is_number(x.value));
     return true;
 }
 
+static bool is_kind(struct interp *in, struct args *a, const char *callee, enum value_kind kind,
+                    struct value *out) {
+    struct arg x;
+    if (!builtin_take_x(in, a, callee, &x))
+        return false;
+    *out = V_BOOL(x.value.kind == kind);
+    return true;
+}
+
 bool builtin_is_string(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
-    static const char *const names[] = {"x"};
-    struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "is_string", names, 1, &x))
-        return false;
-    *out = V_BOOL(x.value.kind == VALUE_STRING);
-    return true;
+    return is_kind(in, a, "is_string", VALUE_STRING, out);
 }
 
 bool builtin_is_record(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
-    static const char *const names[] = {"x"};
-    struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "is_record", names, 1, &x))
-        return false;
-    *out = V_BOOL(x.value.kind == VALUE_RECORD);
-    return true;
+    return is_kind(in, a, "is_record", VALUE_RECORD, out);
 }
 
 bool builtin_is_dataset(struct interp *in, const struct value *self, struct args *a,
                         struct value *out) {
-    static const char *const names[] = {"x"};
-    struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "is_dataset", names, 1, &x))
-        return false;
-    *out = V_BOOL(x.value.kind == VALUE_DATASET);
-    return true;
+    return is_kind(in, a, "is_dataset", VALUE_DATASET, out);
 }
 
 static bool is_names(struct value v) {

@@ -500,6 +500,8 @@ struct dataset_map *dataset_map_join(struct interp *in, struct arena *a,
  * at.source 0. */
 bool builtin_take(struct interp *in, struct args *a, const char *callee, const char *const *names,
                   int n, struct arg *got);
+/* The one argument of f(x), which must be given. */
+bool builtin_take_x(struct interp *in, struct args *a, const char *callee, struct arg *x);
 /* Such an argument as a value of C; one not given is `fallback`, or missing if required. */
 bool need_int(struct interp *in, struct args *a, const struct arg *g, const char *name, int64_t low,
               int64_t fallback, bool required, int64_t *out);
@@ -513,6 +515,7 @@ bool builtin_variables(struct interp *in, const struct value *self, struct args 
                        struct value *out);
 bool builtin_method(struct interp *in, struct value self, const char *name,
                     struct value *out); /* false: no such method */
+int builtin_method_names(enum value_kind kind, const char **names, int max); /* how many */
 
 /* structure.c: records and lists, nested, of leaves. */
 struct leaf {

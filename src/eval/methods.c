@@ -48,31 +48,27 @@ static bool plain_field(struct interp *in, struct value v, const char *field, st
     }
 }
 
-/* What could have been meant, per kind. */
+/* What could have been meant: the fields of the kind, then its methods, then what is its own. */
 static int field_names(struct value v, const char **names, int max) {
+    static const struct {
+        enum value_kind kind;
+        const char *name;
+    } fields[] = {
+        {VALUE_TENSOR, "shape"},   {VALUE_TENSOR, "dtype"},  {VALUE_TENSOR, "rank"},
+        {VALUE_TENSOR, "name"},    {VALUE_ARRAY, "shape"},   {VALUE_ARRAY, "dtype"},
+        {VALUE_ARRAY, "rank"},     {VALUE_DATASET, "name"},  {VALUE_DATASET, "length"},
+        {VALUE_DATASET, "fields"}, {VALUE_DATASET, "categories"},
+        {VALUE_LIST, "length"},    {VALUE_STRING, "length"},
+    };
     int n = 0;
-    static const char *const tensor[] = {"shape", "dtype", "rank", "name", "eval"};
-    static const char *const dataset[] = {"length",     "name", "fields",  "categories",
-                                          "next_batch", "map",  "batches", "placeholders",
-                                          "take",       "skip", "shuffle", "split",
-                                          "zip",        "encode", "decode"};
-    enum { N_DATASET = sizeof dataset / sizeof *dataset };
-    if (v.kind == VALUE_TENSOR || v.kind == VALUE_ARRAY)
-        for (int i = 0; i < 5 && n < max; i++)
-            names[n++] = tensor[i];
-    if (v.kind == VALUE_DATASET) {
-        for (int i = 0; i < N_DATASET && n < max; i++)
-            names[n++] = dataset[i];
-        for (int i = 0; i < dataset_n_fields(v.dataset) && n < max; i++)
-            names[n++] = dataset_field_name(v.dataset, i);
-    }
-    if (v.kind == VALUE_RECORD)
-        for (int i = 0; i < v.record->n && n < max; i++)
-            names[n++] = v.record->name[i];
-    if (v.kind == VALUE_STEP && n < max)
-        names[n++] = "run";
-    if ((v.kind == VALUE_LIST || v.kind == VALUE_STRING) && n < max)
-        names[n++] = "length";
+    for (size_t i = 0; i < sizeof fields / sizeof *fields && n < max; i++)
+        if (fields[i].kind == v.kind)
+            names[n++] = fields[i].name;
+    n += builtin_method_names(v.kind, names + n, max - n);
+    for (int i = 0; v.kind == VALUE_DATASET && i < dataset_n_fields(v.dataset) && n < max; i++)
+        names[n++] = dataset_field_name(v.dataset, i);
+    for (int i = 0; v.kind == VALUE_RECORD && i < v.record->n && n < max; i++)
+        names[n++] = v.record->name[i];
     return n;
 }
 

@@ -112,10 +112,9 @@ bool text_is_simple(const char *text, uint32_t n) {
 bool builtin_written(struct interp *in, const struct value *self, struct args *a,
                      struct value *out) {
     enum { LONGEST = 48 };
-    static const char *const names[] = {"x"};
     struct arg x;
     (void)self;
-    if (!builtin_take(in, a, "written", names, 1, &x))
+    if (!builtin_take_x(in, a, "written", &x))
         return false;
     struct span at = x.at, own = x.at;
     if (!find_argument(in, &at) || is_library(in, at) || at.length > LONGEST ||
