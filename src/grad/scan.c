@@ -39,6 +39,8 @@ struct reversal {
     struct outside {         /* [n_summed] a sum that is made behind the loop */
         int left;            /* the param of F that a_t is; 0: it is made in the loop */
         int right;           /* d_t is the gradient of v.given[right] */
+        int kept;            /* the first sum with this left, whose out of R has the rows a_t */
+        const struct origin *origin; /* of the product in the step */
     } * outside;
     int *becomes; /* [values of R] their numbers when R is reduced */
 };
@@ -260,12 +262,12 @@ static struct outside find_outside(const struct reversal *v, const struct node *
             continue;
         for (int i = 0; i < v->n_given; i++)
             if (v->given[i] < loop_lag_param(f) && v->gradient[v->given[i]] == g->in[1])
-                return (struct outside){p, i};
+                return (struct outside){.left = p, .right = i, .origin = g->origin};
     }
     return none;
 }
 
-/* Sums in the loop; behind R's other outs an a_t for each sum that is not. */
+/* Sums in the loop; behind R's other outs a place for an a_t of each sum that is not. */
 static void fill_sums(struct reversal *v, int n) {
     const struct loop_body *f = v->f;
     int n_out = n + v->n_summed + v->n_given;
@@ -273,9 +275,12 @@ static void fill_sums(struct reversal *v, int n) {
     for (int i = 0; i < v->n_summed; i++) {
         struct node *sum = v->r->param[loop_carry_param(v->r) + v->n_carried + i];
         struct node *g = v->gradient[loop_capture_param(f) + v->summed[i]];
-        struct outside o = v->outside[i] = find_outside(v, g);
-        v->r->result[n + i] = g && !o.left ? build_2(&v->body, OP_add, sum, g) : sum;
-        v->r->result[n_out + i] = o.left ? v->as[o.left] : sum;
+        struct outside *o = &v->outside[i];
+        *o = find_outside(v, g);
+        while (v->outside[o->kept].left != o->left)
+            o->kept++;
+        v->r->result[n + i] = g && !o->left ? build_2(&v->body, OP_add, sum, g) : sum;
+        v->r->result[n_out + i] = o->left ? v->as[o->left] : sum;
     }
 }
 
@@ -336,8 +341,10 @@ static bool reduce(struct reversal *v, struct node **in) {
         wanted[which] = true;
     for (int i = 0; i < v->n_summed; i++) {
         int sum = v->n_carried + i;
-        wanted[loop_last(sum)] = wanted[loop_stack(v->r, sum)] = !v->outside[i].left;
-        wanted[loop_out(v->r, v->n_given + i)] = v->outside[i].left >= loop_lag_param(v->f);
+        const struct outside *o = &v->outside[i];
+        wanted[loop_last(sum)] = wanted[loop_stack(v->r, sum)] = !o->left;
+        wanted[loop_out(v->r, v->n_given + i)] =
+            o->left >= loop_lag_param(v->f) && o->kept == i;
     }
     return loop_reduce(v->r, in, wanted, v->becomes);
 }
@@ -359,10 +366,13 @@ static struct node *product_outside(struct reversal *v, struct node *reversed, i
     struct attr transposed[2] = {{.kind = ATTR_BOOL, .i = true}, {.kind = ATTR_BOOL}};
     struct node *in[2] = {v->scan->in[o.left - 1], value_of(v, reversed, n_r_out + o.right)};
     if (o.left >= loop_lag_param(v->f))
-        in[0] = value_of(v, reversed, n_r_out + v->n_given + i);
+        in[0] = value_of(v, reversed, n_r_out + v->n_given + o.kept);
+    v->b->origin = o.origin;
     for (int k = 0; k < 2; k++)
         in[k] = all_rows(v, in[k]);
-    return build_op(v->b, OP_matmul, in, 2, transposed, NULL, NULL);
+    struct node *sum = build_op(v->b, OP_matmul, in, 2, transposed, NULL, NULL);
+    v->b->origin = v->scan->origin;
+    return sum;
 }
 
 static void give(struct reversal *v, struct node *reversed, int first_out, struct node **dx) {
