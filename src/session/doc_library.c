@@ -34,10 +34,9 @@ static void print_lines(const char *doc, bool code, FILE *out) {
     }
 }
 
-static void print_source(struct session *s, const struct ast *d, FILE *out) {
-    struct place at = source_place(&s->sources, d->span);
+/* The text of a definition, as it stands. */
+static void print_text(struct session *s, const struct ast *d, FILE *out) {
     const char *text = source_text(&s->sources, d->span), *end = text + d->span.length;
-    fprintf(out, "\nDefined in %s:%u:\n\n", at.path, at.line);
     while (text < end) {
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t n = (size_t)((stop ? stop : end) - text);
@@ -46,19 +45,47 @@ static void print_source(struct session *s, const struct ast *d, FILE *out) {
     }
 }
 
+static bool is_gradient_of(const struct ast *e, const struct ast *d) {
+    return e->kind == AST_GRADIENT_DEF && e->text == d->text;
+}
+
+/* Marks what of the script the tree names, and what that names. */
+static void mark_used(const struct ast *script, const struct ast *tree, bool *used) {
+    for (int i = 0; tree->kind == AST_NAME && i < script->n_kids; i++) {
+        const struct ast *d = script->kids[i];
+        if (d->text != tree->text || used[i] || !ast_binds_text(d))
+            continue;
+        used[i] = true;
+        mark_used(script, d, used);
+    }
+    for (int k = 0; k < tree->n_kids; k++)
+        if (tree->kids[k])
+            mark_used(script, tree->kids[k], used);
+}
+
+/* Those that the file has for d and for what d is made of. */
 static void print_gradient(struct session *s, const struct ast *script, const struct ast *d,
                            FILE *out) {
     if (d->kind == AST_OPTIMIZER_DEF || d->kind == AST_TRANSFORM_DEF)
         return;
+    struct arena scratch = {0};
+    bool *used = arena_array(&scratch, bool, script->n_kids), any = false;
+    mark_used(script, d, used);
     for (int i = 0; i < script->n_kids; i++) {
         const struct ast *own = script->kids[i];
-        if (own->kind != AST_GRADIENT_DEF || own->text != d->text)
+        bool has = is_gradient_of(own, d);
+        for (int k = 0; k < script->n_kids && !has; k++)
+            has = used[k] && is_gradient_of(own, script->kids[k]);
+        if (!has)
             continue;
         struct place at = source_place(&s->sources, own->span);
-        fprintf(out, "\nGradient: one of its own, %s:%u.\n", at.path, at.line);
-        return;
+        fprintf(out, "\nGradient: one of its own, %s:%u:\n\n", at.path, at.line);
+        print_text(s, own, out);
+        any = true;
     }
-    fputs("\nGradient: that of the operations it is made of.\n", out);
+    if (!any)
+        fputs("\nGradient: that of the operations it is made of.\n", out);
+    arena_free(&scratch);
 }
 
 void doc_print_definition(struct session *s, const struct ast *script, const struct ast *d,
@@ -70,5 +97,7 @@ void doc_print_definition(struct session *s, const struct ast *script, const str
         fputs("\nExample:\n\n", out);
         print_lines(d->doc, true, out);
     }
-    print_source(s, d, out);
+    struct place at = source_place(&s->sources, d->span);
+    fprintf(out, "\nDefined in %s:%u:\n\n", at.path, at.line);
+    print_text(s, d, out);
 }

@@ -79,6 +79,8 @@ expect 0 "$nnrun" doc scan_result && out_has 'An inner operation' 'Gradient: yes
 expect 0 "$nnrun" doc scan && out_has 'result    [...], as said above'
 expect 0 "$nnrun" doc adam && out_has 'optimizer adam(learning_rate=0.001,' 'Kingma & Ba 2015' 'Defined in stdlib/optimizers.nn:'
 grep -q Gradient out && wrong 'an optimizer has no gradient'
+expect 0 "$nnrun" doc softmax_cross_entropy && out_has 'Gradient: one of its own, stdlib/losses.nn:' '    gradient _cross_entropy('
+expect 0 "$nnrun" doc hinge && out_has 'Gradient: that of the operations'
 expect 0 "$nnrun" doc + @ && out_has 'add(x, y)' 'Written x + y.' 'Written a @ b.'
 expect 0 "$nnrun" doc step.run && out_has 'step.run(t, .., name=value, ..)'
 expect 0 "$nnrun" doc float32 && out_has 'float (or float32)'
