@@ -125,15 +125,9 @@ static void maker_word(struct build *b, const struct node *n, char *buf, size_t 
     snprintf(buf, n_buf, "%s", n->spelling ? n->spelling : n->op->name);
     if (!user || user == n->origin || !user->span.source)
         return;
-    const char *text = source_text(b->diags->sources, user->span);
-    uint32_t length = 0;
-    while (
-        length < user->span.length && length < 40 &&
-        strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789", text[length]) &&
-        text[length])
-        length++;
-    if (length)
-        snprintf(buf, n_buf, "%.*s", (int)length, text);
+    struct span word = source_word(b->diags->sources, user->span);
+    if (word.length)
+        snprintf(buf, n_buf, "%.*s", (int)word.length, source_text(b->diags->sources, word));
 }
 
 /* "3136 = 7*7*64 " when a reshape multiplied known sizes into one. */
@@ -153,14 +147,6 @@ static void print_product(char *buf, size_t n_buf, const struct node *n, int axi
     for (int i = first; i < in->rank; i++)
         used += snprintf(buf + used, n_buf - (size_t)used, "%" PRId64 "%s", in->d[i].k,
                          i < in->rank - 1 ? "*" : " ");
-}
-
-/* The user's text that a fault is shown in: the innermost frame that is not a library's. */
-static uint32_t source_of_fault(const struct build *b, const struct origin *o) {
-    for (; o; o = o->caller)
-        if (o->span.source && !b->diags->sources->at[o->span.source].library)
-            return o->span.source;
-    return 0;
 }
 
 /* "line 7", or "line 7 of nets.nn" when that is another file than `source`. */
@@ -201,8 +187,8 @@ void build_describe(struct build *b, const struct node *n, int axis, uint32_t so
     }
 }
 
-/* The operands of a fault where the user wrote them: a call within a definition of a library is shown
- * by the user's own arguments, if all of them are such. Into users[k] for each mark. */
+/* The operands of a fault where the user wrote them: a call within a definition of a library is
+ * shown by the user's own arguments, if all of them are such. Into users[k] for each mark. */
 static bool find_users_operands(const struct build *b, const struct fault *fault, int n_in,
                                 const struct span *at, const struct origin *origin,
                                 struct span *users) {
@@ -217,7 +203,8 @@ static bool find_users_operands(const struct build *b, const struct fault *fault
     return fault->n_marks > 0;
 }
 
-/* The leftmost underlined operand is where an editor should jump, unless it stands on another line. */
+/* The leftmost underlined operand is where an editor should jump, unless it stands on another
+ * line. */
 static struct span leftmost(const struct fault *fault, const struct span *place,
                             struct span where) {
     for (int i = fault->n_marks - 1; i >= 0; i--)
@@ -238,6 +225,7 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
     if (at && find_users_operands(b, fault, n_in, at, origin, users))
         place = users;
     struct span where = leftmost(fault, place, origin ? origin->span : (struct span){0});
+    const struct origin *shown = source_users_frame(b->diags->sources, origin);
     struct diag *d = diag_error(b->diags, fault->code, where, "%s", fault->message);
     for (int i = 0; at && i < fault->n_marks; i++) {
         int k = fault->mark[i].operand;
@@ -247,7 +235,7 @@ void build_report(struct build *b, const struct fault *fault, struct node *const
         if (fault->mark[i].text[0])
             snprintf(text, sizeof text, "%s", fault->mark[i].text);
         else
-            build_describe(b, in[k], fault->mark[i].axis, source_of_fault(b, origin), text,
+            build_describe(b, in[k], fault->mark[i].axis, shown ? shown->span.source : 0, text,
                            sizeof text);
         diag_label(d, place[i], "%s", text);
     }

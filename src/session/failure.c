@@ -12,12 +12,8 @@ static const char *op_word(const struct node *n) { return n->spelling ? n->spell
 
 static struct span origin_span(const struct origin *o) { return o ? o->span : (struct span){0}; }
 
-/* The innermost frame that the user wrote, else the innermost. */
 static struct span user_span(const struct session *s, const struct origin *origin) {
-    for (const struct origin *o = origin; o; o = o->caller)
-        if (o->span.source > 0 && !s->sources.at[o->span.source].library)
-            return o->span;
-    return origin_span(origin);
+    return origin_span(source_users_frame(&s->sources, origin));
 }
 
 static const char *value_word(double v) {

@@ -20,19 +20,11 @@ static void print_fed(const struct request *r, FILE *out) {
     }
 }
 
-/* The frame of a chain that is not the library's: where the user demanded it. */
-static struct span user_span(const struct session *s, const struct origin *o) {
-    for (; o; o = o->caller)
-        if (o->span.source > 0 && !s->sources.at[o->span.source].library)
-            return o->span;
-    return (struct span){0};
-}
-
 static void print_header(const struct stage_view *v, FILE *out) {
     fprintf(out, "== %s", v->r->words ? v->r->words : "eval");
-    struct span at = user_span(v->s, v->r->origin);
-    if (at.source) {
-        struct place p = source_place(&v->s->sources, at);
+    const struct origin *demanded = source_users_frame(&v->s->sources, v->r->origin);
+    if (demanded && demanded->span.source) {
+        struct place p = source_place(&v->s->sources, demanded->span);
         fprintf(out, "  %s:%u:%u", p.path, p.line, p.column);
     }
     print_fed(v->r, out);
