@@ -105,6 +105,7 @@ void diag_drop_repeated(struct diags *ds) {
         return;
     ds->list.n--;
     ds->n_errors -= last->severity == SEVERITY_ERROR;
+    ds->n_warnings -= last->severity == SEVERITY_WARNING;
 }
 
 void diag_label(struct diag *d, struct span at, const char *format, ...) {

@@ -343,15 +343,15 @@ static enum outcome bind_setting(struct instance *in, const struct node *n, cons
     return FAILED;
 }
 
-/* What a rule refuses now passed when the line ran: said is what the names in it have become. */
-static void note_sizes(struct instance *in, const struct node *n) {
+/* What a rule refuses now passed when the line ran: its report, behind n_before others, says
+ * what the names in it have become. */
+static void note_sizes(struct instance *in, const struct node *n, int n_before) {
     const char *sizes = "";
+    if (in->diags->list.n == n_before || !in->demanded_at) return;
     for (int k = 0; k < n->n_in; k++)
         for (int i = 0; i < n->in[k]->shape.rank; i++)
             sizes = sizes_text(in, n->in[k]->shape.d[i], sizes);
-    if (!in->diags->list.n) return;
-    struct diag *d = in->diags->list.at[in->diags->list.n - 1];
-    if (in->demanded_at) diag_note(d, demand_span(in), "demanded here%s", sizes);
+    diag_note(in->diags->list.at[n_before], demand_span(in), "demanded here%s", sizes);
 }
 
 enum outcome instance_append(struct instance *in, struct build *b, const struct node *n,
@@ -367,10 +367,11 @@ enum outcome instance_append(struct instance *in, struct build *b, const struct 
     b->spelling = n->spelling;
     if (n->op->id == OP_scan)
         return instance_append_scan(in, b, n, inputs, attr, copy, unbound);
+    int n_before = in->diags->list.n;
     *copy = n->op->id == OP_scan_result
                 ? build_scan_result(b, inputs[0], (int)n->attr[0].i)
                 : build_op(b, n->op->id, inputs, n->n_in, attr, n->at, n->path);
-    if (!*copy) note_sizes(in, n);
+    if (!*copy) note_sizes(in, n, n_before);
     return *copy ? COPIED : FAILED;
 }
 
