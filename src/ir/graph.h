@@ -39,7 +39,7 @@ struct node {
         struct node *fallback;     /* OP_placeholder: its default, or NULL */
         struct loop_body *loop;         /* OP_scan: one reference (ir/loop.h) */
     };
-    uint32_t serial; /* the how manieth its graph made, from 1; not part of what it is */
+    uint32_t serial; /* from 1, in the order its graph made nodes in; not part of what it is */
     int group; /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
     /* book-keeping of graph.c and of walks */
     uint64_t hash;
