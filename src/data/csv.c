@@ -204,6 +204,8 @@ static bool add_column(struct csv_table *t, int cell) {
         return false;
     }
     col->known = like->fields[i].categories;
+    if (col->known && t->arena != t->c->arena)
+        col->known = categories_copy(t->arena, col->known); /* a kept set outlives `like` */
     col->kind = col->known ? CSV_TEXT : CSV_NUMBER;
     col->dtype = dataset_field_dtype(like, i);
     return true;

@@ -30,7 +30,7 @@ struct dataset *dataset_new(struct arena *a, const char *name, uint64_t seed) {
 static struct field *push_field(struct dataset *d, struct field f) {
     if (d->n_fields == d->cap_fields)
         array_grow(d->arena, (void **)&d->fields, &d->cap_fields, d->n_fields, sizeof f);
-    d->phantom = d->phantom || f.stored->phantom;
+    d->phantom = (d->phantom || d->n_fields == 0) && f.stored->phantom;
     d->fields[d->n_fields] = f;
     return &d->fields[d->n_fields++];
 }
@@ -54,6 +54,15 @@ void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes
 void dataset_set_categories(struct dataset *d, const struct categories *c) {
     assert(d->n_fields > 0 && d->fields[d->n_fields - 1].stored->dtype == DTYPE_I32);
     d->fields[d->n_fields - 1].categories = c;
+}
+
+const struct categories *categories_copy(struct arena *a, const struct categories *c) {
+    struct categories *copy = arena_new(a, struct categories);
+    const char **names = arena_array(a, const char *, c->n);
+    for (int i = 0; i < c->n; i++)
+        names[i] = arena_strndup(a, c->name[i], strlen(c->name[i]));
+    *copy = (struct categories){c->n, names};
+    return copy;
 }
 
 struct dataset *dataset_new_phantom(struct arena *a, const struct dataset *d) {

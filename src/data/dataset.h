@@ -46,7 +46,7 @@ struct dataset {
     struct field *fields;
     int n_fields, cap_fields;
     int64_t length;
-    bool phantom; /* some field is */
+    bool phantom; /* every field is */
     /* The cursor: how many examples were dealt. Epoch e deals the permutation keyed by (seed,
      * name, e), so a cursor is one number and there is nothing else to save. */
     int64_t dealt;
@@ -64,6 +64,8 @@ void dataset_add_bytes(struct dataset *d, const char *name, struct tensor *bytes
 
 /* Says what the numbers of the last field added stand for. */
 void dataset_set_categories(struct dataset *d, const struct categories *c);
+/* The same categories, as an arena's own. */
+const struct categories *categories_copy(struct arena *a, const struct categories *c);
 
 /* A set with the fields, dtypes, shapes and categories of d, of phantoms. NULL when there is not
  * enough memory. */

@@ -84,7 +84,7 @@ static int64_t line_of(const struct text *t, const char *at) {
     return line;
 }
 
-static bool use_alphabet(struct text *t, const struct categories *like) {
+static bool use_alphabet(struct text *t, struct arena *a, const struct categories *like) {
     free(t->number);
     t->number = calloc(N_CODES, sizeof *t->number);
     if (!t->number)
@@ -95,7 +95,8 @@ static bool use_alphabet(struct text *t, const struct categories *like) {
         if (n > 0)
             t->number[utf8_code(name, n)] = i + 1;
     }
-    t->alphabet = like;
+    /* A set that a dry run keeps outlives `like`. */
+    t->alphabet = a == t->c->arena ? like : categories_copy(a, like);
     return true;
 }
 
@@ -128,7 +129,7 @@ static struct dataset *make_set(struct text *t, struct arena *a, const char *nam
     if (!t->number) {
         no_memory(t);
     } else if (count(t)) {
-        bool ok = !like || use_alphabet(t, like);
+        bool ok = !like || use_alphabet(t, a, like);
         if (!like)
             make_alphabet(t, a);
         numbers = ok ? take_numbers(t) : NULL;

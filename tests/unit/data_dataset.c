@@ -306,6 +306,29 @@ static void test_many_fields(void) {
     arena_free(&a);
 }
 
+/* In a dry run a field may be known beside one that is not: it is dealt as the run will. */
+static void test_known_beside_unknown(void) {
+    struct arena a = {0};
+    struct dataset *known = make_set(&a, "t", 5, 20), *z = dataset_copy(&a, known, "z");
+    struct dataset *unknown = dataset_new_phantom(&a, known);
+    struct dataset *expected = dataset_copy(&a, known, "z");
+    struct tensor *out[4], *same[2];
+    dataset_join(z, unknown);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE_FATAL(dataset_next_batch(z, 8, out));
+        CU_ASSERT_TRUE_FATAL(dataset_next_batch(expected, 8, same));
+        CU_ASSERT_EQUAL(memcmp(out[1]->data, same[1]->data, 8 * sizeof(int32_t)), 0);
+        CU_ASSERT_TRUE(out[3]->phantom);
+        for (int k = 0; k < 4; k++)
+            tensor_unref(out[k]);
+        tensor_unref(same[0]), tensor_unref(same[1]);
+    }
+    struct dataset *all[] = {known, z, unknown, expected};
+    for (int i = 0; i < 4; i++)
+        dataset_release(all[i]);
+    arena_free(&a);
+}
+
 void suite_data_dataset(void) {
     unit_suite("data: dataset");
     unit_test("every epoch is a permutation", test_every_epoch_is_a_permutation);
@@ -321,4 +344,5 @@ void suite_data_dataset(void) {
     unit_test("fields of two orders", test_fields_of_two_orders);
     unit_test("dealt by epoch", test_dealt_by_epoch);
     unit_test("many fields", test_many_fields);
+    unit_test("known fields beside unknown ones", test_known_beside_unknown);
 }

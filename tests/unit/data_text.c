@@ -90,9 +90,34 @@ static void test_dry(void) {
     tear_down();
 }
 
+/* What a dry run keeps outlives the alphabet that it was given. */
+static void test_dry_like(void) {
+    set_up();
+    struct load_store store = {0};
+    struct arena dry = {0};
+    static const char *const letters[] = {"a", "b"};
+    const struct categories like = {2, letters};
+    struct dataset *phantom, *d;
+    const char *path = test_write_raw(&loader.arena, folder, "poem.txt", "abba", 4);
+    struct load_context c = loader.context;
+    c.arena = &dry;
+    c.store = loader.context.store = &store;
+    c.dry = true;
+    CU_ASSERT_TRUE_FATAL(load_text(&c, path, categories_copy(&dry, &like), &phantom));
+    dataset_release(phantom);
+    arena_free(&dry);
+    CU_ASSERT_TRUE_FATAL(load_text(&loader.context, path, &like, &d));
+    CU_ASSERT_PTR_EQUAL(d, store.list.at[0].set);
+    UNIT_TEXT(d->fields[0].categories->name[1], "b");
+    dataset_release(d);
+    load_store_free(&store);
+    tear_down();
+}
+
 void suite_data_text(void) {
     unit_suite("data: text");
     unit_test("characters and alphabets", test_characters);
     unit_test("what is refused", test_refusals);
     unit_test("a dry run's text is the run's", test_dry);
+    unit_test("and so is its alphabet", test_dry_like);
 }
