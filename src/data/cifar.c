@@ -56,7 +56,7 @@ static bool find_batches(struct batches *b, const char *folder) {
 
 static bool find_folder(struct batches *b, const char *given) {
     const char *folders[FILE_FOLDERS];
-    int n = file_folders(b->c->arena, given, "cifar10", folders);
+    int n = file_folders(b->c->arena, given, CIFAR10_FOLDER, "cifar10", folders);
     for (int i = 0; i < n; i++)
         if (find_batches(b, folders[i]))
             return true;
@@ -155,11 +155,9 @@ static void say_what_it_is(struct batches *b, struct dataset_group *out) {
         return;
     out->title = arena_printf(a, "CIFAR-10 (%s of 50,000 training images)",
                               thousands(a, b->n_train));
-    if (!b->c->dry)
-        diag_remark(b->c->diags, b->c->at,
-                    "this is a part of CIFAR-10: %s of 50,000 training and %s of 10,000 test "
-                    "images",
-                    thousands(a, b->n_train), thousands(a, n_test));
+    file_remark(b->c,
+                "this is a part of CIFAR-10: %s of 50,000 training and %s of 10,000 test images",
+                thousands(a, b->n_train), thousands(a, n_test));
 }
 
 static struct dataset *take_examples(struct batches *b, const char *name, struct tensor *images,

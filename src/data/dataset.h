@@ -123,8 +123,7 @@ struct dataset_group {
 /* Releases the members that are there. */
 void dataset_group_release(struct dataset_group *g);
 
-/* What a loader is given. Messages and progress go to `log` (stderr), nothing is printed when it
- * is NULL. */
+/* What a loader is given. Progress goes to `log` (stderr), nothing is printed when it is NULL. */
 struct load_context {
     struct arena *arena;
     struct diags *diags;
@@ -132,6 +131,7 @@ struct load_context {
     uint64_t seed;
     FILE *log;
     bool offline; /* never download (tests) */
+    bool quiet;   /* no remarks */
     /* Give the sets that the call would give, of phantoms: lengths from the files' headers, or what
      * is expected when there are no files. Nothing is downloaded, said, or read whole; a file that
      * is wrong is left to the run that reads it. */
@@ -142,13 +142,15 @@ struct load_context {
     volatile sig_atomic_t *interrupted; /* polled while reading and downloading; may be NULL */
 };
 
-/* MNIST or Fashion-MNIST from four IDX files, plain or gzip, found in `folder`, under $NNRUN_DATA
- * (itself and its subfolder mnist), in the user's cache, else downloaded (mnist.c says how).
+/* MNIST or Fashion-MNIST from four IDX files, plain or gzip, found in `folder`, also below
+ * $NNRUN_DATA; if that is MNIST_FOLDER or none, also in $NNRUN_DATA itself, its subfolder mnist and
+ * the user's cache, else downloaded (mnist.c says how).
  * Images are floats in [0, 1], [n, 784]; labels one-hot floats [n, 10], or int [n] when !one_hot.
  * The first `validation` examples of the training file are the validation set, as in the
  * tutorial's loader. fallback: NULL, or "digits": generated digits are given instead when the
  * files cannot be had, and a remark says so; files that are there and corrupt are an error all
  * the same. false: reported. */
+#define MNIST_FOLDER "MNIST_data"
 bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_t validation,
                 const char *fallback, struct dataset_group *out);
 
@@ -159,10 +161,12 @@ bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_
 bool load_digits(struct load_context *c, int64_t n_train, int64_t n_test, int64_t validation,
                  bool one_hot, struct dataset_group *out);
 
-/* CIFAR-10 from the files of its binary version, found as MNIST's are, in the form load_mnist
- * gives, but for images that are [n, 32, 32, 3]. The files that are there are taken: of a part of
- * the set a remark and the title say so. The first `validation` training examples are the
- * validation set, a tenth of them when it is -1. Nothing is downloaded. false: reported. */
+/* CIFAR-10 from the files of its binary version, found as MNIST's are (the usual folder being
+ * CIFAR10_FOLDER), in the form load_mnist gives, but for images that are [n, 32, 32, 3]. The files
+ * that are there are taken: of a part of the set a remark and the title say so. The first
+ * `validation` training examples are the validation set, a tenth of them when it is -1. Nothing is
+ * downloaded. false: reported. */
+#define CIFAR10_FOLDER "cifar-10-batches-bin"
 bool load_cifar10(struct load_context *c, const char *folder, bool one_hot, int64_t validation,
                   struct dataset_group *out);
 

@@ -44,15 +44,22 @@ const char *file_find(struct load_context *c, const char *path) {
     return NULL;
 }
 
-int file_folders(struct arena *a, const char *given, const char *name,
+bool file_is_usual(const char *given, const char *usual) {
+    return !given || !given[0] || strcmp(given, usual) == 0;
+}
+
+int file_folders(struct arena *a, const char *given, const char *usual, const char *name,
                  const char *out[FILE_FOLDERS]) {
     const char *data = getenv("NNRUN_DATA"), *cache = os_cache_folder(a);
+    bool has_data = data && data[0];
     int n = 0;
     if (given && given[0])
         out[n++] = given;
-    if (data && data[0]) {
-        if (given && given[0] && given[0] != '/')
-            out[n++] = arena_printf(a, "%s/%s", data, given);
+    if (given && given[0] && given[0] != '/' && has_data)
+        out[n++] = arena_printf(a, "%s/%s", data, given);
+    if (!file_is_usual(given, usual))
+        return n;
+    if (has_data) {
         out[n++] = data;
         out[n++] = arena_printf(a, "%s/%s", data, name);
     }
@@ -69,6 +76,16 @@ bool file_check_validation(struct load_context *c, int64_t validation, int64_t n
                " training examples",
                validation, n_train - 1, n_train);
     return false;
+}
+
+struct diag *file_remark(struct load_context *c, const char *format, ...) {
+    if (c->dry || c->quiet)
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    const char *text = arena_vprintf(c->arena, format, args);
+    va_end(args);
+    return diag_remark(c->diags, c->at, "%s", text);
 }
 
 struct diag *file_report(struct load_context *c, const char *path, const char *format, ...) {

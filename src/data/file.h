@@ -16,17 +16,23 @@ struct file {
 /* Where the file or folder is: at the path itself or, when that is relative, beside the script that
  * asks or below $NNRUN_DATA. NULL: reported. */
 const char *file_find(struct load_context *c, const char *path);
-/* Where a set of files called `name` is looked for: in the folder `given`, in $NNRUN_DATA/given,
- * $NNRUN_DATA, $NNRUN_DATA/name and the user's cache. Gives how many folders that are. */
+/* Where a set of files is looked for: in the folder `given` and in $NNRUN_DATA/given; if that is
+ * the usual one, or none is given, then also in $NNRUN_DATA, $NNRUN_DATA/name and the user's cache.
+ * Whoever names another folder wants no other files. Gives how many folders that are. */
 enum { FILE_FOLDERS = 5 };
-int file_folders(struct arena *a, const char *given, const char *name,
+int file_folders(struct arena *a, const char *given, const char *usual, const char *name,
                  const char *out[FILE_FOLDERS]);
+bool file_is_usual(const char *given, const char *usual);
 /* Whether so many examples can be taken from those for training; false: reported. */
 bool file_check_validation(struct load_context *c, int64_t validation, int64_t n_train);
 /* Reads the file at a path that file_find gave. false: reported. */
 bool file_read(struct load_context *c, const char *path, struct file *out);
 void file_free(struct file *f);
 
+/* What a run says of the data that it takes. NULL: nothing is to be said, in a dry run or a quiet
+ * one. */
+struct diag *file_remark(struct load_context *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* A report that begins with the path of a damaged file. */
 struct diag *file_report(struct load_context *c, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -284,10 +284,9 @@ bool load_images(struct load_context *c, const char *folder, const struct images
     if (!l.folder || !find_files(&l) || !read_sizes(&l))
         return false;
     *out = make_set(&l);
-    if (*out && l.n_others == 1 && !c->dry)
-        diag_remark(c->diags, c->at, "1 file that is no image is left out: %s", l.other);
-    if (*out && l.n_others > 1 && !c->dry)
-        diag_remark(c->diags, c->at, "%d files that are no images are left out: %s, ..",
-                    l.n_others, l.other);
+    if (*out && l.n_others == 1)
+        file_remark(c, "1 file that is no image is left out: %s", l.other);
+    if (*out && l.n_others > 1)
+        file_remark(c, "%d files that are no images are left out: %s, ..", l.n_others, l.other);
     return *out != NULL;
 }

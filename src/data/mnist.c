@@ -2,12 +2,13 @@
  * train, validation and test sets, or a report.
  *
  * Where the files come from. Folders are tried in this order, and the first one that has all four
- * is taken: the given one (FOLDER), $NNRUN_DATA/FOLDER, $NNRUN_DATA, $NNRUN_DATA/mnist, the
- * user's cache (~/.cache/nnrun/mnist). A file may be plain or gzip and be called
- * train-images-idx3-ubyte, train-images.idx3-ubyte, or either with .gz. If no folder has all
- * four, the ones of MNIST that are missing are downloaded into the given folder, as the
- * tutorial's loader does with MNIST_data (into the cache if that folder cannot be written), from
- * MIRRORS or, when it is set, from the addresses in $NNRUN_MIRRORS.
+ * is taken: the given one (FOLDER), $NNRUN_DATA/FOLDER; when FOLDER is MNIST_data, the usual name,
+ * then $NNRUN_DATA, $NNRUN_DATA/mnist, the user's cache (~/.cache/nnrun/mnist). A file may be plain
+ * or gzip and be called train-images-idx3-ubyte, train-images.idx3-ubyte, or either with .gz. If no
+ * folder has all four, the ones of MNIST that are missing are downloaded into MNIST_data, as the
+ * tutorial's loader does (into the cache if that folder cannot be written), from MIRRORS or, when
+ * it is set, from the addresses in $NNRUN_MIRRORS. Whoever names another folder wants the set that
+ * is in it, which need not be MNIST: there nothing else is taken, and nothing downloaded.
  *
  * What is accepted. A file whose sizes are those of the published sets (60,000 or 10,000
  * examples, 28x28) must have the SHA-256 of MNIST's or of Fashion-MNIST's uncompressed file, and
@@ -19,7 +20,6 @@
  * Not for: the format (idx.c), the network (download.c), the fallback's images (digits.c). */
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,9 +72,10 @@ struct source_file {
 
 struct search {
     struct load_context *c;
+    const char *named; /* a folder other than the usual one; NULL: none */
     const char *folders[FILE_FOLDERS]; /* where was looked */
     int n_folders;
-    const char *home; /* where downloads go; NULL: nowhere */
+    const char *home; /* where files are to be completed; NULL: nowhere */
     struct source_file files[N_FILES];
     struct download download; /* mirrors.n = 0: not tried */
 };
@@ -98,24 +99,19 @@ static const char *find_file(struct arena *a, const char *folder, int i) {
     return NULL;
 }
 
-/* The given folder unless it cannot be written, or the cache. */
-static const char *choose_home(struct search *s, const char *given, const char *cache) {
-    if (!given || !given[0])
-        return cache;
-    const char *probe = given;
-    while (access(probe, F_OK) != 0) {
-        const char *slash = strrchr(probe, '/');
-        size_t n = slash ? (size_t)(slash - probe) : 0;
-        probe = !slash ? "." : n == 0 ? "/" : arena_strndup(s->c->arena, probe, n);
-    }
-    return access(probe, W_OK) == 0 || !cache ? given : cache;
+/* The usual folder, if it is given, unless it cannot be written; or the cache. */
+static const char *choose_home(struct search *s, const char *given) {
+    const char *cache = os_cache_folder(s->c->arena);
+    bool there = access(MNIST_FOLDER, F_OK) == 0;
+    if (given && given[0] && (!cache || access(there ? MNIST_FOLDER : ".", W_OK) == 0))
+        return MNIST_FOLDER;
+    return cache ? arena_printf(s->c->arena, "%s/mnist", cache) : NULL;
 }
 
 static void choose_folders(struct search *s, const char *given) {
-    const char *cache = os_cache_folder(s->c->arena);
-    s->n_folders = file_folders(s->c->arena, given, "mnist", s->folders);
-    s->home =
-        choose_home(s, given, cache ? arena_printf(s->c->arena, "%s/mnist", cache) : NULL);
+    s->n_folders = file_folders(s->c->arena, given, MNIST_FOLDER, "mnist", s->folders);
+    s->named = file_is_usual(given, MNIST_FOLDER) ? NULL : given;
+    s->home = s->named ? s->named : choose_home(s, given);
 }
 
 /* "a, b": the files that the folder does not have; NULL when it has all. */
@@ -144,9 +140,8 @@ static bool find_files(struct search *s) {
         else if (f == 0 && n_missing < N_FILES)
             lacking = missing;
     }
-    if (found && lacking && !s->c->dry)
-        diag_remark(s->c->diags, s->c->at, "%s lacks %s: the files in %s are taken", s->folders[0],
-                    lacking, from);
+    if (found && lacking)
+        file_remark(s->c, "%s lacks %s: the files in %s are taken", s->folders[0], lacking, from);
     for (int i = 0; i < N_FILES && from; i++)
         s->files[i].path = find_file(s->c->arena, from, i);
     return found;
@@ -189,19 +184,9 @@ static bool has_published_sizes(const struct tensor *t, int i) {
            (t->rank == 1 || (t->dim[1] == IMAGE_SIDE && t->dim[2] == IMAGE_SIDE));
 }
 
-static struct diag *report_corrupt(struct search *s, const struct source_file *file,
-                                   const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* The text follows the file's path. */
-static struct diag *report_corrupt(struct search *s, const struct source_file *file,
-                                   const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    const char *why = arena_vprintf(s->c->arena, format, args);
-    va_end(args);
-    struct diag *d = diag_error(s->c->diags, E_DATA_CORRUPT, s->c->at, "%s %s", file->path, why);
-    diag_help(d, "replace the file with a good copy");
-    return d;
+static struct diag *with_help(struct diag *corrupt) {
+    diag_help(corrupt, "replace the file with a good copy");
+    return corrupt;
 }
 
 /* Each file that was read, on its own: readable, and with a known checksum if it has the
@@ -212,11 +197,11 @@ static bool check_files(struct search *s) {
     for (int i = 0; i < N_FILES; i++) {
         struct source_file *file = &s->files[i];
         if (file->path && !file->idx.bytes) {
-            report_corrupt(s, file, "%s", file->idx.fault);
+            with_help(file_report(s->c, file->path, "%s", file->idx.fault));
             ok = false;
         } else if (file->path && has_published_sizes(file->idx.bytes, i) && identify(file, i) < 0) {
-            struct diag *d =
-                report_corrupt(s, file, "has the size of a published file, but not its content");
+            struct diag *d = with_help(file_report(
+                s->c, file->path, "has the size of a published file, but not its content"));
             diag_note(d, nowhere, "SHA-256 of the uncompressed content: %s", file->idx.sha256);
             for (int p = 0; p < N_PUBLISHED; p++)
                 diag_note(d, nowhere, "expected for %s: %s", PUBLISHED[p].title,
@@ -250,15 +235,17 @@ static bool check_labels(struct search *s, int i) {
     const struct source_file *file = &s->files[i + 1];
     const struct tensor *images = s->files[i].idx.bytes, *labels = file->idx.bytes;
     if (images->dim[0] != labels->dim[0]) {
-        report_corrupt(s, file, "has %" PRId64 " labels, but %s has %" PRId64 " images",
-                       labels->dim[0], s->files[i].path, images->dim[0]);
+        with_help(file_report(s->c, file->path,
+                              "has %" PRId64 " labels, but %s has %" PRId64 " images",
+                              labels->dim[0], s->files[i].path, images->dim[0]));
         return false;
     }
     for (int64_t k = 0; k < labels->dim[0]; k++) {
         int label = ((const uint8_t *)labels->data)[k];
         if (label >= N_CLASSES) {
-            report_corrupt(s, file, "has the label %d at example %" PRId64 ", expected 0 to %d",
-                           label, k, N_CLASSES - 1);
+            with_help(file_report(s->c, file->path,
+                                  "has the label %d at example %" PRId64 ", expected 0 to %d",
+                                  label, k, N_CLASSES - 1));
             return false;
         }
     }
@@ -270,10 +257,10 @@ static bool check_image_sizes(struct search *s) {
     const struct tensor *test = s->files[TEST_IMAGES].idx.bytes;
     if (train->dim[1] == test->dim[1] && train->dim[2] == test->dim[2])
         return true;
-    report_corrupt(s, &s->files[TEST_IMAGES],
-                   "has images of %" PRId64 "x%" PRId64 ", but those for training are %" PRId64
-                   "x%" PRId64,
-                   test->dim[1], test->dim[2], train->dim[1], train->dim[2]);
+    with_help(file_report(s->c, s->files[TEST_IMAGES].path,
+                          "has images of %" PRId64 "x%" PRId64
+                          ", but those for training are %" PRId64 "x%" PRId64,
+                          test->dim[1], test->dim[2], train->dim[1], train->dim[2]));
     return false;
 }
 
@@ -315,7 +302,7 @@ static enum download_result fetch_file(struct search *s, int i) {
 /* Downloads into `home` what it lacks of MNIST. */
 static enum download_result fetch_files(struct search *s) {
     const char *mirrors = getenv("NNRUN_MIRRORS");
-    if (s->c->offline || !s->home)
+    if (s->c->offline || s->named || !s->home)
         return DOWNLOAD_FAILED;
     /* Files of another set cannot be completed with MNIST's. */
     for (int i = 0; i < N_FILES; i++)
@@ -344,9 +331,9 @@ static void note_search(struct search *s, struct diag *d) {
     for (int k = 0; k < s->download.failed.n; k++)
         diag_note(d, nowhere, "tried %s: %s", s->download.failed.at[k].url,
                   s->download.failed.at[k].why);
-    diag_help(d, "put %s.gz, %s.gz, %s.gz and %s.gz into %s, or name their folder in NNRUN_DATA",
-              FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2], FILE_NAMES[3],
-              s->home ? s->home : "a folder");
+    diag_help(d, "put %s.gz, %s.gz, %s.gz and %s.gz into %s, or %s in NNRUN_DATA", FILE_NAMES[0],
+              FILE_NAMES[1], FILE_NAMES[2], FILE_NAMES[3], s->home ? s->home : "a folder",
+              s->named ? "name the folder that has it" : "name their folder");
 }
 
 /* What can stand in for files that are not to be had: the rows of formats.def that need none. */
@@ -403,8 +390,8 @@ static bool build_group(struct search *s, int set, int64_t validation, bool one_
     if (!file_check_validation(s->c, validation, train->dim[0]))
         return false;
     out->title = set >= 0 ? PUBLISHED[set].title : "own IDX files";
-    if (set < 0 && !s->c->dry)
-        diag_remark(s->c->diags, s->c->at,
+    if (set < 0)
+        file_remark(s->c,
                     "%s and the files beside it are neither MNIST's nor Fashion-MNIST's: %" PRId64
                     " training and %" PRId64 " test images of %" PRId64 "x%" PRId64
                     " are taken as they stand",
@@ -420,21 +407,32 @@ static bool build_group(struct search *s, int set, int64_t validation, bool one_
     return false;
 }
 
+static const char *what_is_missing(struct search *s) {
+    if (s->named)
+        return arena_printf(s->c->arena, "no folder \"%s\" has the four files of a set like MNIST",
+                            s->named);
+    return s->c->offline ? "MNIST was not found"
+                         : "MNIST was not found and could not be downloaded";
+}
+
+static bool report_missing(struct search *s) {
+    note_search(s, diag_error(s->c->diags, E_DATA_MISSING, s->c->at, "%s", what_is_missing(s)));
+    return false;
+}
+
 /* The files could not be had: generated examples, or an error. */
 static bool fall_back(struct search *s, const struct generator *g, int64_t validation, bool one_hot,
                       struct dataset_group *out) {
-    const char *what =
-        s->c->offline ? "MNIST was not found" : "MNIST was not found and could not be downloaded";
-    if (!g) {
-        note_search(s, diag_error(s->c->diags, E_DATA_MISSING, s->c->at, "%s", what));
-        return false;
-    }
+    if (!g)
+        return report_missing(s);
     if (!file_check_validation(s->c, validation, N_TRAIN_EXAMPLES) ||
         !g->generate(s->c, N_TRAIN_EXAMPLES - validation, N_TEST_EXAMPLES, validation, one_hot,
                      out))
         return false;
-    note_search(s,
-                diag_remark(s->c->diags, s->c->at, "%s: these are %s instead", what, out->title));
+    struct diag *d =
+        file_remark(s->c, "%s: these are %s instead", what_is_missing(s), out->title);
+    if (d)
+        note_search(s, d);
     return true;
 }
 
@@ -462,11 +460,14 @@ static bool load_files(struct search *s, const struct generator *g, int64_t vali
            check_image_sizes(s) && build_group(s, set, validation, one_hot, out);
 }
 
-/* A dry run: images of the sizes that the files announce, or those of the published sets. */
-static bool load_sizes(struct search *s, int64_t validation, bool one_hot,
-                       struct dataset_group *out) {
+/* A dry run: images of the sizes that the files announce, or those of the published sets, which may
+ * be downloaded. */
+static bool load_sizes(struct search *s, const struct generator *g, int64_t validation,
+                       bool one_hot, struct dataset_group *out) {
     static const int images[] = {TRAIN_IMAGES, TEST_IMAGES};
     bool found = find_files(s), sized = found;
+    if (!found && s->named && !g)
+        return report_missing(s);
     for (int k = 0; k < 2 && sized; k++)
         sized = idx_read_sizes(s->files[images[k]].path, 3, &s->files[images[k]].idx);
     for (int k = 0; k < 2 && !sized; k++) {
@@ -488,7 +489,7 @@ bool load_mnist(struct load_context *c, const char *folder, bool one_hot, int64_
     if (fallback && !(g = find_generator(c, fallback)))
         return false;
     choose_folders(&s, folder);
-    bool ok = c->dry ? load_sizes(&s, validation, one_hot, out)
+    bool ok = c->dry ? load_sizes(&s, g, validation, one_hot, out)
                      : load_files(&s, g, validation, one_hot, out);
     for (int i = 0; i < N_FILES; i++)
         tensor_unref(s.files[i].idx.bytes);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/file.h"
+
 void load_store_free(struct load_store *s) {
     for (int i = 0; i < s->list.n; i++)
         if (s->list.at[i].key)
@@ -30,8 +32,8 @@ static bool give(struct load_context *c, struct dataset *d, const char *said,
     *out = c->dry ? dataset_new_phantom(c->arena, d) : d;
     if (!c->dry)
         d->seed = c->seed;
-    if (!c->dry && said)
-        diag_remark(c->diags, c->at, "%s", said);
+    if (said)
+        file_remark(c, "%s", said);
     return *out != NULL;
 }
 

@@ -86,7 +86,8 @@ struct interp_options {
     struct graph *graph; /* the session's, nodes on the heap */
     struct host host;
     FILE *out;         /* what print writes */
-    FILE *log;         /* remarks and progress; NULL: none */
+    FILE *log;         /* progress; NULL: none */
+    bool quiet;        /* no remarks of loaders */
     struct load_store *store; /* the session's: what a dry run has read; NULL: none */
     bool quiet_prints; /* --dump: print writes nothing */
     uint64_t seed;

@@ -40,6 +40,7 @@ bool load_begin(struct interp *in, struct args *a, struct load *l) {
                 .interrupted = in->o.interrupted,
                 .store = in->o.store,
                 .dry = in->o.dry,
+                .quiet = in->o.quiet,
             },
         .only_names = in->o.diags->only_names,
         .began_s = os_now_s(),
@@ -70,7 +71,7 @@ bool builtin_load_mnist(struct interp *in, const struct value *self, struct args
     struct dataset_group g = {0};
     (void)self;
     if (!builtin_take(in, a, "load_mnist", names, 4, got) ||
-        !need_string(in, &got[0], "folder", "MNIST_data", &folder) ||
+        !need_string(in, &got[0], "folder", MNIST_FOLDER, &folder) ||
         !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
         !need_int(in, a, &got[2], "validation", 0, 5000, false, &validation) ||
         !need_string(in, &got[3], "fallback", NULL, &fallback))
@@ -96,7 +97,7 @@ bool builtin_load_cifar10(struct interp *in, const struct value *self, struct ar
     struct dataset_group g = {0};
     (void)self;
     if (!builtin_take(in, a, "load_cifar10", names, 3, got) ||
-        !need_string(in, &got[0], "folder", "cifar-10-batches-bin", &folder) ||
+        !need_string(in, &got[0], "folder", CIFAR10_FOLDER, &folder) ||
         !need_bool(in, &got[1], "one_hot", true, &one_hot) ||
         (got[2].value.kind != VALUE_NONE &&
          !need_int(in, a, &got[2], "validation", 0, -1, false, &validation)))

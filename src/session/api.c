@@ -56,7 +56,6 @@ struct nn_session *nn_open(const struct nn_options *options) {
         .stdlib = o->stdlib,
         .seed = o->seed,
         .n_threads = o->n_threads,
-        .quiet = true,
         .errors = o->json ? DIAG_JSON : DIAG_TEXT,
         .out = o->out ? o->out : s->nowhere,
     });

@@ -213,6 +213,7 @@ static void make_interp(struct session *s, struct session *shared, const struct 
         .host = *host,
         .out = o->out,
         .log = o->quiet || dry || o->errors == DIAG_JSON ? NULL : o->err,
+        .quiet = o->quiet,
         .store = &shared->store,
         .quiet_prints = o->dump != NULL,
         .seed = o->seed,

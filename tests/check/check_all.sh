@@ -7,8 +7,9 @@
 . "$(dirname "$0")/cli.bash"
 n_checked=0
 
-# clean FILE: the check is silent, as the run is
+# clean FILE: the check is silent, as the run is; data that is not on this machine apart
 clean() {
+    [ -d "$NNRUN_DATA" ] || ! "$nnrun" check "$@" 2>&1 | grep -q ': error: .* \[E033\]' || return
     expect 0 "$nnrun" check "$@"
     grep -qE ':[0-9]+: (error|warning): ' err && wrong 'it finds something'
     out ''

@@ -29,6 +29,12 @@ EOF
     done
 done
 
+# a folder that is not there is not MNIST
+echo 'm = load_mnist("clothes")' > script.nn
+"$nnrun" script.nn > out 2> err && exit 1
+grep -q 'error: no folder "clothes" has the four files' err
+grep -q "looked in $NNRUN_DATA/clothes: no such folder" err
+
 # the part of CIFAR-10 that is here: how many examples each class has
 data=${NNRUN_DATA:-}/cifar10
 [ "$(cat "$data"/data_batch_1.bin "$data"/test_batch.bin 2> /dev/null | wc -c)" -eq 15365000 ] || exit 0

@@ -85,6 +85,11 @@ static void expect_refusal(const char *text) {
 static void test_damage(void) {
     set_up();
     expect_refusal("CIFAR-10 was not found");
+    /* what another folder names is not looked for elsewhere */
+    setenv("NNRUN_DATA", folder, 1);
+    expect_refusal("CIFAR-10 was not found");
+    CU_ASSERT_FALSE(test_said(&loader, "/cifar10"));
+    unsetenv("NNRUN_DATA");
     write_batch("data_batch_1.bin", 0, 3, 0);
     expect_refusal("CIFAR-10 was not found");
     write_batch("test_batch.bin", 0, 3, 3 * RECORD - 1);

@@ -73,6 +73,11 @@ static const char *below(struct fixture *f, const char *path) {
     return folder;
 }
 
+/* Where downloads go when no folder is given. */
+static const char *home_of(struct fixture *f) {
+    return arena_printf(&f->loader.arena, "%s/cache/nnrun/mnist", f->folder);
+}
+
 static void rename_in(struct fixture *f, const char *folder, const char *from, const char *to) {
     CU_ASSERT_EQUAL(rename(arena_printf(&f->loader.arena, "%s/%s", folder, from),
                            arena_printf(&f->loader.arena, "%s/%s", folder, to)),
@@ -91,16 +96,16 @@ static void test_finds_files(void) {
     rename_in(&f, given, "train-images-idx3-ubyte", "train-images.idx3-ubyte");
     expect_loaded(&f, given);
     setenv("NNRUN_DATA", given, 1);
-    expect_loaded(&f, "no-such-folder");
+    expect_loaded(&f, MNIST_FOLDER);
     expect_loaded(&f, "");
     expect_loaded(&f, NULL);
     setenv("NNRUN_DATA", f.folder, 1);
     expect_loaded(&f, "given"); /* relative: below NNRUN_DATA too */
     test_write_set(a, below(&f, "mnist"), true);
-    expect_loaded(&f, "no-such-folder");
+    expect_loaded(&f, MNIST_FOLDER);
     unsetenv("NNRUN_DATA");
     test_write_set(a, below(&f, "cache/nnrun/mnist"), true);
-    expect_loaded(&f, "no-such-folder");
+    expect_loaded(&f, MNIST_FOLDER);
     CU_ASSERT_EQUAL(f.loader.diags.n_errors, 0);
     tear_down(&f);
 }
@@ -114,19 +119,62 @@ static void test_incomplete_folder(void) {
     CU_ASSERT_FALSE(load(&f, below(&f, "given"), 5, NULL));
     expect_error(&f, E_DATA_MISSING, "it lacks t10k-labels-idx1-ubyte");
     setenv("NNRUN_DATA", below(&f, "other"), 1);
-    expect_loaded(&f, below(&f, "given"));
+    CU_ASSERT_FALSE(load(&f, below(&f, "given"), 5, NULL));
+    expect_error(&f, E_DATA_MISSING, "it lacks t10k-labels-idx1-ubyte");
+    rename_in(&f, f.folder, "given", MNIST_FOLDER);
+    char before[4096];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(before, sizeof before));
+    CU_ASSERT_EQUAL(chdir(f.folder), 0);
+    expect_loaded(&f, MNIST_FOLDER);
+    CU_ASSERT_EQUAL(chdir(before), 0);
     CU_ASSERT_TRUE(test_said(&f.loader, "lacks t10k-labels-idx1-ubyte: the files in"));
+    tear_down(&f);
+}
+
+/* Whoever names a folder gets what is in it, and no MNIST that is to be had elsewhere. */
+static void test_named_folder(void) {
+    struct fixture f;
+    set_up(&f);
+    struct arena *a = &f.loader.arena;
+    test_write_set(a, below(&f, "cache/nnrun/mnist"), true);
+    test_write_set(a, below(&f, "mnist"), true);
+    setenv("NNRUN_DATA", f.folder, 1);
+    f.loader.context.offline = false;
+    for (int dry = 0; dry < 2; dry++) {
+        f.loader.context.dry = dry;
+        CU_ASSERT_FALSE(load(&f, "clothes", 5, NULL));
+        CU_ASSERT_TRUE(test_said(&f.loader, "looked in clothes: no such folder"));
+        CU_ASSERT_TRUE(test_said(&f.loader, arena_printf(a, "looked in %s/clothes", f.folder)));
+        CU_ASSERT_FALSE(test_said(&f.loader, "looked in cache"));
+        expect_error(&f, E_DATA_MISSING, "no folder \"clothes\" has the four files");
+    }
+    CU_ASSERT_TRUE(load(&f, "clothes", 58000, "digits")); /* dry */
+    f.loader.context.dry = false;
+    CU_ASSERT_TRUE(load(&f, "clothes", 58000, "digits"));
+    CU_ASSERT_STRING_EQUAL(f.group.title, "generated digits");
+    CU_ASSERT_TRUE(test_said(&f.loader, "four files of a set like MNIST: these are generated"));
+    tear_down(&f);
+}
+
+static void test_quiet(void) {
+    struct fixture f;
+    set_up(&f);
+    test_write_set(&f.loader.arena, f.folder, false);
+    f.loader.context.quiet = true;
+    CU_ASSERT_TRUE(load(&f, f.folder, 5, NULL));
+    CU_ASSERT_TRUE(load(&f, "no-such-folder", 58000, "digits"));
+    CU_ASSERT_EQUAL(f.loader.diags.list.n, 0);
     tear_down(&f);
 }
 
 static void test_missing(void) {
     struct fixture f;
     set_up(&f);
-    CU_ASSERT_FALSE(load(&f, "no-such-folder", 5, NULL));
-    CU_ASSERT_TRUE(test_said(&f.loader, "looked in no-such-folder: no such folder"));
+    CU_ASSERT_FALSE(load(&f, NULL, 5, NULL));
+    CU_ASSERT_TRUE(test_said(&f.loader, "cache/nnrun/mnist: no such folder"));
     CU_ASSERT_TRUE(test_said(&f.loader, "train-images-idx3-ubyte.gz"));
     expect_error(&f, E_DATA_MISSING, "MNIST was not found");
-    CU_ASSERT_NOT_EQUAL(access("no-such-folder", F_OK), 0);
+    CU_ASSERT_NOT_EQUAL(access(home_of(&f), F_OK), 0);
     tear_down(&f);
 }
 
@@ -340,16 +388,16 @@ static void test_downloads(void) {
         CU_ASSERT_TRUE_FATAL(mirror_start(&mirror));
         setenv("NNRUN_MIRRORS", mirror.url, 1);
         f.loader.context.offline = false;
-        const char *home = arena_printf(&f.loader.arena, "%s/a/b", f.folder);
-        CU_ASSERT_TRUE(load(&f, home, 5000, "digits"));
+        const char *home = home_of(&f);
+        CU_ASSERT_TRUE(load(&f, NULL, 5000, "digits"));
         CU_ASSERT_EQUAL(f.loader.diags.list.n, 0);
         CU_ASSERT_STRING_EQUAL(f.group.title, "MNIST");
         CU_ASSERT_EQUAL(mirror.n_requests, 4);
         CU_ASSERT_EQUAL(unlink(arena_printf(&f.loader.arena, "%s/t10k-labels-idx1-ubyte.gz", home)),
                         0);
-        CU_ASSERT_TRUE(load(&f, home, 5000, NULL));
+        CU_ASSERT_TRUE(load(&f, NULL, 5000, NULL));
         CU_ASSERT_EQUAL(mirror.n_requests, 5);
-        CU_ASSERT_TRUE(load(&f, home, 5000, NULL)); /* all there now */
+        CU_ASSERT_TRUE(load(&f, NULL, 5000, NULL)); /* all there now */
         CU_ASSERT_EQUAL(mirror.n_requests, 5);
         mirror_stop(&mirror);
         tear_down(&f);
@@ -362,24 +410,23 @@ static void test_downloads(void) {
 static void test_bad_mirrors(void) {
     struct fixture f;
     set_up(&f);
-    const char *home = arena_printf(&f.loader.arena, "%s/home", f.folder);
     test_write_set(&f.loader.arena, below(&f, "other"), true);
     struct test_mirror mirror = {.conduct = MIRROR_GOOD, .folder = below(&f, "other")};
     CU_ASSERT_TRUE_FATAL(mirror_start(&mirror));
     setenv("NNRUN_MIRRORS", mirror.url, 1);
     f.loader.context.offline = false;
-    CU_ASSERT_FALSE(load(&f, home, 5, NULL));
+    CU_ASSERT_FALSE(load(&f, NULL, 5, NULL));
     CU_ASSERT_TRUE(test_said(&f.loader, "expected ba891046e6505d7aadcbbe25680a0738"));
     expect_error(&f, E_DATA_MISSING, "what it sends is not MNIST's file: SHA-256 ");
     mirror.conduct = MIRROR_PAGE;
-    CU_ASSERT_FALSE(load(&f, home, 5, NULL));
+    CU_ASSERT_FALSE(load(&f, NULL, 5, NULL));
     expect_error(&f, E_DATA_MISSING, "what it sends begins with \"<!DOCTYPE html>\": a web page");
     mirror.conduct = MIRROR_404;
-    CU_ASSERT_FALSE(load(&f, home, 5, NULL));
+    CU_ASSERT_FALSE(load(&f, NULL, 5, NULL));
     expect_error(&f, E_DATA_MISSING, "404");
-    CU_ASSERT_TRUE(load(&f, home, 58000, "digits"));
+    CU_ASSERT_TRUE(load(&f, NULL, 58000, "digits"));
     CU_ASSERT_TRUE(test_said(&f.loader, "could not be downloaded: these are generated digits"));
-    CU_ASSERT_EQUAL(rmdir(home), 0); /* nothing was left in it */
+    CU_ASSERT_EQUAL(rmdir(home_of(&f)), 0); /* nothing was left in it */
     mirror_stop(&mirror);
     tear_down(&f);
 }
@@ -388,7 +435,9 @@ void suite_data_mnist(void) {
     unit_suite("data: mnist");
     unit_test("finds files", test_finds_files);
     unit_test("incomplete folder", test_incomplete_folder);
+    unit_test("a folder by its name", test_named_folder);
     unit_test("missing files", test_missing);
+    unit_test("no remarks when quiet", test_quiet);
     unit_test("falls back on digits", test_falls_back);
     unit_test("range of validation", test_validation_range);
     unit_test("split and values", test_split_and_values);
