@@ -9,8 +9,8 @@
  * (a lag).
  *
  * The sum of a weight's gradient is left out of the loop where it is a sum of products a_t' d_t and
- * all d_t are there anyway, as gradients of rows: one product over the rows of all steps is the sum
- * (a recurrent layer's x W + h U, its x W taken before the loop).
+ * all d_t are there anyway, as gradients of rows, and not smaller than a_t: one product over the
+ * rows of all steps is the sum (a recurrent layer's x W + h U, its x W taken before the loop).
  *
  * Not for: keeping fewer carries (opt/remember.c), leaving out what is not needed (opt/prune.c). */
 #include "grad/scan.h"
@@ -248,6 +248,13 @@ static void differentiate_step(struct reversal *v, struct node *const *y) {
         v->gradient[of[i]] = gradient[i];
 }
 
+/* The rows of a carry are kept for the product: then they may not be larger than those of d, so
+ * that memory grows by no more than is there anyway, also when `remember` keeps few carries. */
+static bool may_keep(const struct node *a, const struct node *d) {
+    struct dim n = a->shape.d[1], m = d->shape.d[1];
+    return dim_same(n, m) || (dim_is_const(n) && dim_is_const(m) && n.k <= m.k);
+}
+
 /* The gradient of a capture as a product a' d, of rows that are there when the loop has ended. */
 static struct outside find_outside(const struct reversal *v, const struct node *g) {
     const struct loop_body *f = v->f;
@@ -258,7 +265,7 @@ static struct outside find_outside(const struct reversal *v, const struct node *
         !dim_multiply(v->b->symbols, scan_length(v->scan), g->in[0]->shape.d[0], &rows))
         return none;
     for (int p = 1; p < loop_capture_param(f); p++) {
-        if (v->as[p] != g->in[0])
+        if (v->as[p] != g->in[0] || (p >= loop_lag_param(f) && !may_keep(g->in[0], g->in[1])))
             continue;
         for (int i = 0; i < v->n_given; i++)
             if (v->given[i] < loop_lag_param(f) && v->gradient[v->given[i]] == g->in[1])
