@@ -1,5 +1,5 @@
-/* What was taken apart and is put together again: the gradients of the slices of a tensor, each laid
- * into zeros and all added up, are the parts of one tensor laid side by side. So the gates of a
+/* What was taken apart and is put together again: the gradients of the slices of a tensor, each
+ * laid into zeros and all added up, are the parts of one tensor laid side by side. So the gates of a
  * recurrent layer, or the queries, keys and values of one product, cost one copy.
  *
  * Not for: slices that overlap, or with steps: these stay sums. */

@@ -151,8 +151,8 @@ static void add_piece(struct cut *c, struct node *n, int axis, enum rows_join jo
     s->pieces[s->n_pieces++] = (struct piece){.node = n, .axis = axis, .join = join};
 }
 
-/* A reduction over the examples is done chunk by chunk when joining its input would take much of the
- * budget. Whole numbers are not: they would have to be added as such. */
+/* A reduction over the examples is done chunk by chunk when joining its input would take much of
+ * the budget. Whole numbers are not: they would have to be added as such. */
 static enum rows_join join_in_chunks(const struct cut *c, const struct node *n, int axis) {
     bool plain = dtype_is_float(n->dtype) || n->dtype == DTYPE_BOOL;
     if (!plain || !c->bytes || n->n_in != 1 ||

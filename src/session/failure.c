@@ -139,8 +139,8 @@ static bool report_refusal(struct session *s, const struct request *r, const str
     return false;
 }
 
-/* The op stands in a definition, and the operand is, moved at most, an argument of it: the message is
- * of the user's call, in the definition's words. NULL: it is not so. */
+/* The op stands in a definition, and the operand is, moved at most, an argument of it: the message
+ * is of the user's call, in the definition's words. NULL: it is not so. */
 static struct diag *report_argument(struct session *s, const struct node *n, int operand,
                                     const char *value, const char *range, const char *where) {
     const struct sources *sources = &s->sources;
