@@ -1,11 +1,7 @@
 #!/bin/sh
-# Ten steps of the library's optimizers, dropout with its mask fixed, and the cross-entropies with their gradients, against
-# PyTorch's figures in tests/data/reference. They are lists that a script can read: figures and program make one script.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Ten steps of the library's optimizers, dropout with its mask fixed, and the cross-entropies with
+# their gradients, against PyTorch's figures.
+. "$(dirname "$0")/reference.bash"
 
 # optimizer NAME(0.1) on the loss sum(g w) + sum(w w) / 8, whose gradient is g + w / 4
 steps() {
@@ -24,7 +20,6 @@ for i in range(10) {
   difference = worst.eval(want=expected[i])
   assert(difference < $3, "step {i + 1} differs by {difference:g}")
 }
-print("ok")
 EOF
 }
 
@@ -45,7 +40,6 @@ for i in range(12) {
   assert(a < 1e-6 and b < 1e-6, "element {i}")
   if mask[i] == 1 { assert(abs(y[i] - x[i] / 0.75) < 1e-6 and abs(dx[i] - dy[i] / 0.75) < 1e-6, "PyTorch's element {i}") }
 }
-print("ok")
 EOF
 }
 
@@ -69,22 +63,16 @@ differences = eval(
   max(abs(gradients(sum(sparse_loss * upstream), z) - table(dlogits_sparse))),
   z=table(logits), t=table(labels), c=classes)
 for i in range(6) { assert(differences[i] < $2, "figure {i} differs by {differences[i]:g}") }
-print("ok")
 EOF
 }
 
-check() {
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $1" >&2; exit 1; }
-}
-
 for optimizer in adam momentum; do
-    steps $optimizer float64 1e-7 > "$work/script.nn"; check "$optimizer float64"
+    steps $optimizer float64 1e-7 | holds "$optimizer float64"
     # in float32, 1 - 0.999 ** t keeps four digits at the first steps
-    steps $optimizer float 1e-5 > "$work/script.nn"; check "$optimizer float"
+    steps $optimizer float 1e-5 | holds "$optimizer float"
 done
 for dtype in float float64; do
-    dropout $dtype > "$work/script.nn"; check "dropout $dtype"
+    dropout $dtype | holds "dropout $dtype"
 done
-cross_entropy float64 1e-12 > "$work/script.nn"; check "cross_entropy float64"
-cross_entropy float 2e-6 > "$work/script.nn"; check "cross_entropy float"
+cross_entropy float64 1e-12 | holds "cross_entropy float64"
+cross_entropy float 2e-6 | holds "cross_entropy float"

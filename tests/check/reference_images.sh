@@ -1,11 +1,6 @@
 #!/bin/sh
-# conv2d_transpose, pad and resize with their gradients against PyTorch's figures in tests/data/reference. They are lists
-# that a script can read: figures and program make one script.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# conv2d_transpose, pad and resize with their gradients against PyTorch's figures.
+. "$(dirname "$0")/reference.bash"
 
 # [word_1, word_2, ..] of a file of figures
 list() { # file word
@@ -40,7 +35,6 @@ for i in range(len(all_case)) {
   check("its gradient of x", i, g[0], all_dx[i])
   check("its gradient of the filter", i, g[1], all_dfilter[i])
 }
-print("ok")
 END
 }
 
@@ -67,17 +61,13 @@ for i in range(len(resize_all)) {
   check("resize", i, result, resize_all_y[i])
   check("its gradient", i, gradients(sum(result * table(resize_all_dy[i], result.shape)), image), resize_all_dx[i])
 }
-print("ok")
 END
 }
 
 for isa in portable avx2 avx512; do
+    export NNRUN_ISA=$isa
     for part in transposed images; do
-        $part float64 1e-12 > "$work/script.nn"
-        NNRUN_ISA=$isa "$nnrun" "$work/script.nn" > "$work/out" || { echo "failed: $part float64 $isa" >&2; exit 1; }
-        grep -qx ok "$work/out"
-        $part float 2e-5 > "$work/script.nn"
-        NNRUN_ISA=$isa "$nnrun" "$work/script.nn" > "$work/out" || { echo "failed: $part float $isa" >&2; exit 1; }
-        grep -qx ok "$work/out"
+        $part float64 1e-12 | holds "$part float64 $isa"
+        $part float 2e-5 | holds "$part float $isa"
     done
 done

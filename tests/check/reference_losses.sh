@@ -1,11 +1,6 @@
 #!/bin/sh
-# The library's losses with their gradients against PyTorch's figures in tests/data/reference, in float64 and float. Figures
-# and program make one script, as in reference_figures.sh.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# The library's losses with their gradients against PyTorch's figures, in float64 and float.
+. "$(dirname "$0")/reference.bash"
 
 # what every script begins with: dtype, tolerance
 begin() {
@@ -81,13 +76,7 @@ hold("ctc of all", ctc()(z, whole), [z], y_long, u_long, [d0_long])
 END
 }
 
-check() {
-    { cat "$work/begin"; "$1"; echo 'print("ok")'; } > "$work/script.nn"
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
-}
-
 for family in losses ctc; do
-    begin float64 1e-7 > "$work/begin"; check $family float64
-    begin float 1e-5 > "$work/begin"; check $family float
+    { begin float64 1e-7; $family; } | holds "$family float64"
+    { begin float 1e-5; $family; } | holds "$family float"
 done

@@ -1,11 +1,7 @@
 #!/bin/sh
-# Elementwise functions, reductions and ordering ops with their gradients against PyTorch's figures in tests/data/reference,
-# in float64 and float. Figures and program make one script, as in reference_figures.sh.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Elementwise functions, reductions and ordering ops with their gradients against PyTorch's figures,
+# in float64 and float.
+. "$(dirname "$0")/reference.bash"
 
 # what every script begins with: dtype, tolerance
 begin() {
@@ -98,13 +94,7 @@ as_indices("the indices of top_k", top_k(v, 2).indices, i_top_k)
 END
 }
 
-check() {
-    { cat "$work/begin"; "$1"; echo 'print("ok")'; } > "$work/script.nn"
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
-}
-
 for family in elementwise reductions order; do
-    begin float64 1e-13 > "$work/begin"; check $family float64
-    begin float 3e-6 > "$work/begin"; check $family float
+    { begin float64 1e-13; $family; } | holds "$family float64"
+    { begin float 3e-6; $family; } | holds "$family float"
 done

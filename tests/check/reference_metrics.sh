@@ -1,13 +1,8 @@
 #!/bin/sh
-# Metrics against scikit-learn's figures in tests/data/reference/metrics.txt, ties and classes that nothing is of among them.
-# Figures and program make one script.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Metrics against scikit-learn's figures, ties and classes that nothing is of among them.
+. "$(dirname "$0")/reference.bash"
 
-{
+program() {
     cat "$data/metrics.txt"
     cat <<'END'
 fn near(what, ours, theirs) {
@@ -48,11 +43,8 @@ END
         echo "near(\"$score of a threshold\", $score(threshold=0)(s, answer), ${score}_yes)"
         echo "near(\"$score of none\", $score(threshold=10)(s, answer), ${score}_never)"
     done
-    echo 'print("ok")'
-} > "$work/figures.nn"
+}
 
 for dtype in float64 float; do
-    sed "s/DTYPE/$dtype/g" "$work/figures.nn" > "$work/script.nn"
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $dtype" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $dtype" >&2; exit 1; }
+    program | sed "s/DTYPE/$dtype/g" | holds "$dtype"
 done

@@ -1,11 +1,6 @@
 #!/bin/sh
-# Values and gradients of indexing, movement and einsum against PyTorch's figures in tests/data/reference, which are statements of
-# the language: figures and program make one script.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Values and gradients of indexing, movement and einsum against PyTorch's figures.
+. "$(dirname "$0")/reference.bash"
 
 # hold FIGURES DTYPE TOLERANCE: the program on stdin, with table(list, shape) and near(what, tensor, list)
 hold() {
@@ -19,10 +14,7 @@ fn near(what, a, values) {
 }
 END
         sed "s/DTYPE/$2/"
-        echo 'print("ok")'
-    } > "$work/script.nn"
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1 $2" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $1 $2" >&2; exit 1; }
+    } | holds "$1 $2"
 }
 
 gather() {

@@ -1,13 +1,9 @@
 #!/bin/sh
-# Twenty steps of each of the library's optimizers against PyTorch's figures, or the paper's algorithm's, in
-# tests/data/reference/optimizers.txt. Figures and program make one script.
-set -eu
-nnrun=${NNRUN:-build/nnrun}
-data=$(dirname "$0")/../data/reference
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Twenty steps of each of the library's optimizers against PyTorch's figures, or the paper's
+# algorithm's.
+. "$(dirname "$0")/reference.bash"
 
-{
+program() {
     cat "$data/optimizers.txt"
     cat <<'END'
 placeholder gradient: DTYPE[9]
@@ -63,14 +59,11 @@ hold("lamb", lamb())
 hold("lamb_settings", lamb(0.1, beta1=0.8, beta2=0.9, epsilon=1e-2, weight_decay=0.3))
 hold("lion", lion())
 hold("lion_settings", lion(0.1, beta1=0.8, beta2=0.9, weight_decay=0.3))
-print("ok")
 END
-} > "$work/figures.nn"
+}
 
 # float: 1 - beta2 ** t has lost three digits at the first steps
 for case in 'float64 1e-11' 'float 1e-5'; do
     set -- $case
-    sed "s/DTYPE/$1/g; s/TOLERANCE/$2/" "$work/figures.nn" > "$work/script.nn"
-    "$nnrun" "$work/script.nn" > "$work/out" 2> "$work/err" || { cat "$work/err" >&2; echo "failed: $1" >&2; exit 1; }
-    grep -qx ok "$work/out" || { echo "failed: $1" >&2; exit 1; }
+    program | sed "s/DTYPE/$1/g; s/TOLERANCE/$2/" | holds "$1"
 done
