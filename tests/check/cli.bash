@@ -27,6 +27,12 @@ err_has() {
     for text; do grep -qF -e "$text" err || wrong "standard error lacks: $text"; done
 }
 
+# refused CALL WORDS [COLUMN]: an error at the call, or there, when it is run and when it is checked
+refused() {
+    expect 1 "$nnrun" -e "$1" && err_has "<-e>:1:${3:-1}: error: " "$2"
+    expect 1 "$nnrun" check -e "$1" && err_has "<-e>:1:${3:-1}: error: " "$2"
+}
+
 # silent: nothing on standard error
 silent() {
     [ -s err ] && wrong "standard error is not empty"

@@ -64,10 +64,6 @@ true [[[  0, 255, 255],
 EOF
 diff expected out || wrong 'the images differ'
 
-refused() { # CALL WORDS
-    expect 1 "$nnrun" -e "$1" && err_has '<-e>:1:' "$2"
-    expect 1 "$nnrun" check -e "$1" && err_has "$2"
-}
 refused "load_images(\"$data/sizes\")" "b.png is 4x6, but $data/sizes/a.png is 2x3"
 refused "load_images(\"$data/kinds\")" "b.png is RGB, but $data/kinds/a.png is gray"
 refused 'load_images("none")' 'there is no file "none"'
@@ -85,8 +81,8 @@ mkdir fake && echo text > fake/a.png
 refused 'load_images("fake")' 'fake/a.png is no PNG image, whatever its name says'
 { head -c 16 "$data/gray/a.png"; printf '\x00\x01\x00\x00\x00\x01\x00\x00'; tail -c +25 "$data/gray/a.png"; } > fake/a.png
 refused 'load_images("fake")' 'fake/a.png announces more pixels than its bytes can hold'
-refused "load_images(\"$data/gray\", size=[0, 3])" '`size` must be [height, width]'
-refused "load_images(\"$data/gray\", channels=5)" '`channels` must be 1'
+refused 'load_images("gray", size=[0, 3])' '`size` must be [height, width]' 26
+refused 'load_images("gray", channels=5)' '`channels` must be 1' 30
 
 # what is neither an image nor hidden is left out, and said
 mkdir notes && cp "$data/gray/a.png" notes && echo text > notes/README && echo text > notes/.hidden

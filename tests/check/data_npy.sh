@@ -28,10 +28,6 @@ data set stored of 2 examples {images: uint8[2, 3, 4], labels: int[2]}
 EOF
 diff expected out || wrong 'the arrays differ'
 
-refused() { # CALL WORDS
-    expect 1 "$nnrun" -e "$1" && err_has ':1:1: error: ' "$2"
-    expect 1 "$nnrun" check -e "$1" && err_has "$2"
-}
 refused "load_npy(\"$data/half.npy\")" 'holds float16, for which there is no dtype here'
 refused "load_npy(\"$data/complex.npy\")" 'holds complex numbers'
 refused "load_npy(\"$data/objects.npy\")" 'holds objects of Python'
