@@ -43,7 +43,7 @@ bool load_begin(struct interp *in, struct args *a, struct load *l) {
                 .quiet = in->o.quiet,
             },
         .only_names = in->o.diags->only_names,
-        .began_s = os_now_s(),
+        .began_s = os_thread_s(),
     };
     if (in->o.dry && in->dry.uncertain)
         in->o.diags->only_names = true; /* no run may come here: what is wrong is not kept */
@@ -55,7 +55,7 @@ bool load_begin(struct interp *in, struct args *a, struct load *l) {
 bool load_end(struct interp *in, const struct load *l, bool ok, struct value *out) {
     in->o.diags->only_names = l->only_names;
     if (in->dry.began_s > 0)
-        in->dry.began_s += os_now_s() - l->began_s;
+        in->dry.began_s += os_thread_s() - l->began_s;
     if (!ok && in->o.dry && in->dry.uncertain)
         return *out = V_UNKNOWN, true;
     return ok ? true : interp_fail(in, NULL);
