@@ -245,11 +245,11 @@ static bool try_cast(const struct refused *r, int i, enum dtype t) {
 static void cast_text(const struct refused *r, int i, char *buf, size_t n_buf) {
     struct span at = r->at[i];
     const char *text = at.source ? source_text(r->in->o.sources, at) : "";
+    bool number = strspn(text, "0123456789_") >= at.length;
     if (!at.length || at.length > 32 || memchr(text, '\n', at.length))
         snprintf(buf, n_buf, "cast(.., float)");
     else
-        snprintf(buf, n_buf, isdigit((unsigned char)*text) ? "%.*s" : "cast(%.*s, float)",
-                 (int)at.length, text);
+        snprintf(buf, n_buf, number ? "%.*s" : "cast(%.*s, float)", (int)at.length, text);
 }
 
 /* Both sides of a division are whole numbers. */
