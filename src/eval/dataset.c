@@ -181,15 +181,17 @@ static bool report_memory(struct interp *in, struct span at) {
 
 bool method_next_batch(struct interp *in, const struct value *self, struct args *a,
                        struct value *out) {
+    static const char *const names[] = {"n"};
     struct dataset_object *d = self->dataset;
-    if (a->n != 1 || a->n_named || a->at[0].value.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, a->call,
-                       "next_batch takes the number of examples: next_batch(50)");
-    int64_t n = a->at[0].value.i, position = d->dataset->dealt;
+    struct arg got;
+    int64_t n, position = d->dataset->dealt;
+    if (!builtin_take(in, a, "next_batch", names, 1, &got) ||
+        !need_int(in, a, &got, "n", INT64_MIN, 0, true, &n))
+        return false;
     if (in->failed)
         return fail_silently(in);
     if (n < 1 || n > d->dataset->length)
-        return fail_at(in, E_OUT_OF_RANGE, a->at[0].at,
+        return fail_at(in, E_OUT_OF_RANGE, got.at,
                        "a batch of %lld cannot be drawn from %lld examples", (long long)n,
                        (long long)d->dataset->length);
     struct arena scratch = {0};
