@@ -20,7 +20,7 @@ struct origin {
     const struct origin *caller; /* where this was called from; NULL at a script's top level */
     /* Of the call of a function or definition: where the argument of each parameter stands. Not
      * part of what an origin is. */
-    const struct given {
+    struct given {
         const char *name;
         struct span at;
     } *given;

@@ -44,16 +44,16 @@ bool eval_args(struct interp *in, struct scope *s, const struct ast *call, struc
 void note_given(struct interp *in, const struct ast *params, const struct args *a,
                 struct origin *call) {
     int n = a->n + a->n_named;
-    if (call->given || !n || a->n > params->n_kids)
+    if (!n || a->n > params->n_kids)
         return;
-    struct given *given = arena_array(&in->arena, struct given, n);
+    if (call->n_given != n) /* one call may be of one function now, of another later */
+        call->given = arena_array(&in->arena, struct given, n), call->n_given = n;
+    struct given *given = call->given;
     for (int i = 0; i < n; i++) {
         const struct named_arg *named = i < a->n ? NULL : &a->named[i - a->n];
         given[i] = named ? (struct given){named->name, named->at}
                          : (struct given){params->kids[i]->text, a->at[i].at};
     }
-    call->given = given;
-    call->n_given = n;
 }
 
 static const struct ast *find_param(const struct ast *params, const char *name, int *index) {
