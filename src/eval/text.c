@@ -120,9 +120,10 @@ static bool need_ids(struct interp *in, const struct arg *g, struct tensor **out
         if (!demand_one(in, v, g->at, out))
             return false;
     } else {
+        char text[128];
+        describe_value(in, v, text, sizeof text);
         return fail_at(in, E_WRONG_KIND, g->at,
-                       "decode takes whole numbers, one or a row of them, not %s",
-                       value_kind_words(v.kind));
+                       "decode takes whole numbers, one or a row of them, not %s", text);
     }
     if (!*out)
         return false;
