@@ -124,9 +124,11 @@ bool need_int(struct interp *in, struct args *a, const struct arg *g, const char
     struct value v = scalar_number(g->value);
     if (is_missing(v))
         return fail_silently(in);
-    if (v.kind != VALUE_INT)
-        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a whole number, not %s", name,
-                       value_kind_words(v.kind));
+    if (v.kind != VALUE_INT) {
+        char text[128];
+        describe_value(in, v, text, sizeof text);
+        return fail_at(in, E_WRONG_KIND, g->at, "`%s` must be a whole number, not %s", name, text);
+    }
     *out = v.i;
     return *out >= low
                ? true

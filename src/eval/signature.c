@@ -292,9 +292,12 @@ static bool bind_host_type(struct interp *in, const struct ast *param, struct va
     bool fits = t == DTYPE_BOOL     ? v.kind == VALUE_BOOL
                 : dtype_is_float(t) ? value_is_number(v)
                                     : v.kind == VALUE_INT;
-    return fits ? true
-                : fail_at(in, E_WRONG_KIND, at, "`%s` must be %s, but is %s", param->text,
-                          dtype_name(t), value_kind_words(v.kind));
+    if (fits)
+        return true;
+    char text[128];
+    describe_value(in, v, text, sizeof text);
+    return fail_at(in, E_WRONG_KIND, at, "`%s` must be %s, but is %s", param->text, dtype_name(t),
+                   text);
 }
 
 /* The names in the type of an unknown argument are unknown too. */
