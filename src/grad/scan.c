@@ -368,12 +368,12 @@ static struct node *all_rows(struct reversal *v, struct node *x) {
 }
 
 /* The sum over all steps of a' d. */
-static struct node *product_outside(struct reversal *v, struct node *reversed, int i, int n_r_out) {
+static struct node *product_outside(struct reversal *v, struct node *reversed, int i, int first_out) {
     struct outside o = v->outside[i];
     struct attr transposed[2] = {{.kind = ATTR_BOOL, .i = true}, {.kind = ATTR_BOOL}};
-    struct node *in[2] = {v->scan->in[o.left - 1], value_of(v, reversed, n_r_out + o.right)};
+    struct node *in[2] = {v->scan->in[o.left - 1], value_of(v, reversed, first_out + o.right)};
     if (o.left >= loop_lag_param(v->f))
-        in[0] = value_of(v, reversed, n_r_out + v->n_given + o.kept);
+        in[0] = value_of(v, reversed, first_out + v->n_given + o.kept);
     v->b->origin = o.origin;
     for (int k = 0; k < 2; k++)
         in[k] = all_rows(v, in[k]);
