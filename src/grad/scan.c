@@ -368,7 +368,8 @@ static struct node *all_rows(struct reversal *v, struct node *x) {
 }
 
 /* The sum over all steps of a' d. */
-static struct node *product_outside(struct reversal *v, struct node *reversed, int i, int first_out) {
+static struct node *product_outside(struct reversal *v, struct node *reversed, int i,
+                                    int first_out) {
     struct outside o = v->outside[i];
     struct attr transposed[2] = {{.kind = ATTR_BOOL, .i = true}, {.kind = ATTR_BOOL}};
     struct node *in[2] = {v->scan->in[o.left - 1], value_of(v, reversed, first_out + o.right)};
