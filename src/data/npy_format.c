@@ -169,8 +169,8 @@ static bool find_dtype(struct npy_stream *s, struct header *h) {
         }
     for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++) {
         size_t n = strlen(FOREIGN[i].descr);
-        bool alone = type[n] == 0 || FOREIGN[i].descr[n - 1] > '9';
-        if (strncmp(FOREIGN[i].descr, type, n) != 0 || !alone)
+        bool begins = strncmp(FOREIGN[i].descr, type, n) == 0;
+        if (!begins || (type[n] && FOREIGN[i].descr[n - 1] <= '9'))
             continue;
         struct diag *d = diag_error(s->c->diags, E_DTYPE, s->c->at,
                                     "%s holds %s, for which there is no dtype here", s->name,
@@ -319,7 +319,7 @@ static bool read_elements(struct npy_stream *s, const struct header *h, struct t
         swap_bytes(*t);
     for (int64_t i = 0; h->dtype == DTYPE_BOOL && i < (*t)->n_elements; i++)
         ((uint8_t *)(*t)->data)[i] = ((uint8_t *)(*t)->data)[i] != 0;
-    if (!h->fortran_order || h->rank < 2)
+    if (!h->fortran_order || h->rank < 2 || (*t)->n_elements == 0)
         return true;
     struct tensor *ordered = reorder(*t);
     tensor_unref(*t);
