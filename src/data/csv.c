@@ -7,7 +7,6 @@
 #include "data/csv.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "data/csv_columns.h"
@@ -360,7 +359,11 @@ static struct dataset *make_set(struct csv_table *t) {
     struct dataset *d = dataset_new(t->arena, file_stem(t->arena, t->file.path), t->c->seed);
     for (int i = 0; i < t->n_columns; i++) {
         struct csv_column *col = &t->columns[i];
-        const struct categories *categories = csv_column_finish(col);
+        const struct categories *categories;
+        if (!csv_column_finish(t->c, col, &categories)) {
+            dataset_release(d);
+            return NULL;
+        }
         dataset_add_field(d, col->name, tensor_ref(col->values));
         if (categories)
             dataset_set_categories(d, categories);
@@ -381,13 +384,8 @@ static void describe_names(FILE *out, const char *what, const struct csv_names *
         fprintf(out, " %zu:%s", strlen(names->name[i]), names->name[i]);
 }
 
-/* All that decides on what a file gives, as text; malloc'd. */
-static char *describe_options(const struct csv_options *o) {
-    char *text = NULL;
-    size_t n;
-    FILE *out = open_memstream(&text, &n);
-    if (!out)
-        return NULL;
+static void describe_options(FILE *out, const void *with) {
+    const struct csv_options *o = with;
     fprintf(out, "csv %d %d %c %c %d %d", o->header, o->header_given, o->separator, o->decimal,
             o->missing, o->columns.given);
     describe_names(out, "names", &o->names);
@@ -403,31 +401,23 @@ static char *describe_options(const struct csv_options *o) {
             describe_names(out, "of",
                            &(struct csv_names){f->categories->n, f->categories->name, true});
     }
-    fclose(out);
-    return text;
 }
 
-static bool read_file(struct csv_table *t, const char *path, const struct load_key *key,
-                      struct dataset **out) {
-    bool ok = file_read(t->c, path, &t->file) && read_table(t);
-    if (ok)
-        ok = load_key_give(key, make_set(t), remark(t), out);
-    csv_rows_close(&t->rows);
-    for (int i = 0; i < t->n_columns; i++)
-        csv_column_free(&t->columns[i]);
-    file_free(&t->file);
-    return ok;
+static struct dataset *read_file(struct load_context *c, const char *path, struct arena *a,
+                                 const void *with, const char **said) {
+    struct csv_table t = {.c = c, .o = with, .arena = a};
+    bool ok = file_read(c, path, &t.file) && read_table(&t);
+    struct dataset *d = ok ? make_set(&t) : NULL;
+    *said = d ? remark(&t) : NULL;
+    csv_rows_close(&t.rows);
+    for (int i = 0; i < t.n_columns; i++)
+        csv_column_free(&t.columns[i]);
+    file_free(&t.file);
+    return d;
 }
 
 bool load_csv(struct load_context *c, const char *path, const struct csv_options *o,
               struct dataset **out) {
-    struct csv_table t = {.c = c, .o = o};
-    const char *found = file_find(c, path);
-    if (!found)
-        return false;
-    char *settings = describe_options(o);
-    struct load_key key = load_key_make(c, found, settings ? settings : "");
-    t.arena = key.arena;
-    free(settings);
-    return load_key_give_kept(&key, out) ? *out != NULL : read_file(&t, found, &key, out);
+    static const struct store_reader reader = {describe_options, read_file};
+    return load_store_read(c, path, &reader, o, out);
 }

@@ -80,6 +80,11 @@ static struct diag *report_cell(struct load_context *c, const struct csv_column 
     return file_report(c, col->path, ":%" PRId64 ": column `%s`: %s", line, col->name, why);
 }
 
+static bool report_memory(struct load_context *c, const struct csv_column *col) {
+    diag_error(c->diags, E_MEMORY, c->at, "not enough memory for the column `%s`", col->name);
+    return false;
+}
+
 static const char *quote(struct load_context *c, const struct csv_seen *s) {
     return file_quote(c->arena, s->text, s->n_text);
 }
@@ -197,9 +202,7 @@ bool csv_column_settle(struct load_context *c, struct csv_column *col, int64_t n
         }
     }
     col->values = tensor_new(col->dtype, 1, &n_rows);
-    if (!col->values)
-        diag_error(c->diags, E_MEMORY, c->at, "not enough memory for the column `%s`", col->name);
-    return col->values != NULL;
+    return col->values ? true : report_memory(c, col);
 }
 
 /* ---- texts */
@@ -253,10 +256,8 @@ static bool put_text(struct load_context *c, struct csv_column *col, const struc
     bool room = col->known && col->n_slots == 0 ? add_known(col) : true;
     if (room && 2 * (int64_t)col->word.n >= col->n_slots)
         room = grow_slots(col);
-    if (!room) {
-        diag_error(c->diags, E_MEMORY, c->at, "not enough memory for the column `%s`", col->name);
-        return false;
-    }
+    if (!room)
+        return report_memory(c, col);
     int64_t at = find_slot(col, cell->text, cell->n);
     if (!col->slot[at]) {
         if (col->known) {
@@ -325,17 +326,22 @@ static int compare_ranked(const void *a, const void *b) {
     return strcmp(((const struct ranked *)a)->text, ((const struct ranked *)b)->text);
 }
 
-const struct categories *csv_column_finish(struct csv_column *col) {
+bool csv_column_finish(struct load_context *c, struct csv_column *col,
+                       const struct categories **out) {
+    *out = col->kind == CSV_TEXT ? col->known : NULL;
     if (col->kind != CSV_TEXT || col->known)
-        return col->kind == CSV_TEXT ? col->known : NULL;
+        return true;
     int n = col->word.n;
     const char **names = arena_array(col->arena, const char *, n);
     struct ranked *ranked = malloc((size_t)n * sizeof *ranked);
     int32_t *rank = malloc((size_t)n * sizeof *rank);
-    struct categories *made = NULL;
-    if (ranked && rank) {
-        made = arena_new(col->arena, struct categories);
+    bool room = ranked && rank;
+    if (!room)
+        report_memory(c, col);
+    if (room) {
+        struct categories *made = arena_new(col->arena, struct categories);
         *made = (struct categories){n, names};
+        *out = made;
         for (int i = 0; i < n; i++)
             ranked[i] = (struct ranked){col->word.at[i], i};
         qsort(ranked, (size_t)n, sizeof *ranked, compare_ranked);
@@ -349,7 +355,7 @@ const struct categories *csv_column_finish(struct csv_column *col) {
     }
     free(ranked);
     free(rank);
-    return made;
+    return room;
 }
 
 void csv_column_free(struct csv_column *col) {

@@ -50,8 +50,10 @@ bool csv_column_settle(struct load_context *c, struct csv_column *col, int64_t n
 /* Element `row` of the values. false: reported. */
 bool csv_column_put(struct load_context *c, struct csv_column *col, const struct csv_cell *cell,
                     int64_t line, int64_t row);
-/* Numbers the texts met in the order of their characters. NULL: it is no text, or `known`. */
-const struct categories *csv_column_finish(struct csv_column *col);
+/* Numbers the texts met in the order of their characters. *out: the categories, NULL when it is no
+ * text. false: reported. */
+bool csv_column_finish(struct load_context *c, struct csv_column *col,
+                       const struct categories **out);
 void csv_column_free(struct csv_column *col);
 
 #endif

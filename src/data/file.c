@@ -164,9 +164,9 @@ void file_free(struct file *f) {
     f->bytes = NULL;
 }
 
-static int64_t line_of(const struct file *f, const char *at) {
+int64_t file_line(const char *text, const char *at) {
     int64_t line = 1;
-    for (const char *p = f->bytes; (p = memchr(p, '\n', (size_t)(at - p))); p++)
+    for (const char *p = text; (p = memchr(p, '\n', (size_t)(at - p))); p++)
         line++;
     return line;
 }
@@ -184,10 +184,11 @@ bool file_is_text(struct load_context *c, const struct file *f) {
     if (utf16)
         diag_help(file_report(c, f->path, "is text in UTF-16"), "save it in the encoding UTF-8");
     else if (zero)
-        file_report(c, f->path, ":%" PRId64 ": a zero byte: this is no text", line_of(f, zero));
+        file_report(c, f->path, ":%" PRId64 ": a zero byte: this is no text",
+                    file_line(f->bytes, zero));
     else if (fault < end)
         diag_help(file_report(c, f->path, ":%" PRId64 ": the byte 0x%02x is not UTF-8 text",
-                              line_of(f, fault), (unsigned char)*fault),
+                              file_line(f->bytes, fault), (unsigned char)*fault),
                   "save it in the encoding UTF-8");
     return !utf16 && !zero && fault == end;
 }

@@ -38,6 +38,8 @@ struct diag *file_report(struct load_context *c, const char *path, const char *f
     __attribute__((format(printf, 3, 4)));
 /* Polled by those who go through many bytes: true, and reported, when the run was interrupted. */
 bool file_interrupted(struct load_context *c, const char *path);
+/* The line, from 1, of a place in a text. */
+int64_t file_line(const char *text, const char *at);
 /* Whether it is UTF-8 text without zero bytes; false: reported, with the line. */
 bool file_is_text(struct load_context *c, const struct file *f);
 

@@ -1,6 +1,7 @@
 /* Sets between a dry run and the run. What is promised stands in store.h. */
 #include "data/store.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,23 +14,31 @@ void load_store_free(struct load_store *s) {
     arena_free(&s->arena);
 }
 
-struct load_key load_key_make(struct load_context *c, const char *path, const char *settings) {
-    struct load_key key = {.c = c, .arena = c->arena};
+/* What a file and its settings are known by again; malloc'd. NULL: nothing is kept. */
+static char *make_key(struct load_context *c, const char *path, const struct store_reader *reader,
+                      const void *with) {
+    char *key = NULL;
+    size_t n;
     struct stat st;
-    if (!c->store || stat(path, &st) != 0)
+    FILE *out = c->store && stat(path, &st) == 0 ? open_memstream(&key, &n) : NULL;
+    if (!out)
+        return NULL;
+    fprintf(out, "%llu %llu %lld %lld.%09ld ", (unsigned long long)st.st_dev,
+            (unsigned long long)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+            (long)st.st_mtim.tv_nsec);
+    reader->describe(out, with);
+    bool whole = !ferror(out);
+    if (fclose(out) == 0 && whole)
         return key;
-    key.text = arena_printf(c->arena, "%llu %llu %lld %lld.%09ld %s",
-                            (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-                            (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                            (long)st.st_mtim.tv_nsec, settings);
-    if (c->dry)
-        key.arena = &c->store->arena;
-    return key;
+    free(key);
+    return NULL;
 }
 
 static bool give(struct load_context *c, struct dataset *d, const char *said,
                  struct dataset **out) {
     *out = c->dry ? dataset_new_phantom(c->arena, d) : d;
+    if (!*out)
+        diag_error(c->diags, E_MEMORY, c->at, "not enough memory for the data set %s", d->name);
     if (!c->dry)
         d->seed = c->seed;
     if (said)
@@ -37,31 +46,39 @@ static bool give(struct load_context *c, struct dataset *d, const char *said,
     return *out != NULL;
 }
 
-bool load_key_give_kept(const struct load_key *key, struct dataset **out) {
-    struct load_store *s = key->text ? key->c->store : NULL;
-    for (int i = 0; s && i < s->list.n; i++) {
-        struct kept_set *k = &s->list.at[i];
-        if (!k->key || strcmp(k->key, key->text) != 0)
-            continue;
-        if (!key->c->dry)
-            k->key = NULL;
-        give(key->c, k->set, k->said, out);
-        return true;
-    }
-    return false;
+static struct kept_set *find_kept(struct load_store *s, const char *key) {
+    for (int i = 0; key && i < s->list.n; i++)
+        if (s->list.at[i].key && strcmp(s->list.at[i].key, key) == 0)
+            return &s->list.at[i];
+    return NULL;
 }
 
-bool load_key_give(const struct load_key *key, struct dataset *d, const char *said,
-                   struct dataset **out) {
-    struct load_context *c = key->c;
-    bool ok = give(c, d, said, out);
-    if (!c->dry)
-        return ok;
-    if (!key->text) {
+static bool read_set(struct load_context *c, const char *path, const char *key,
+                     const struct store_reader *reader, const void *with, struct dataset **out) {
+    bool kept = c->dry && key;
+    struct arena *a = kept ? &c->store->arena : c->arena;
+    const char *said = NULL;
+    struct dataset *d = reader->read(c, path, a, with, &said);
+    bool ok = d && give(c, d, said, out);
+    if (d && kept)
+        array_push(a, &c->store->list,
+                   (struct kept_set){arena_strndup(a, key, strlen(key)), d, said});
+    else if (d && c->dry)
         dataset_release(d);
-        return ok;
-    }
-    const char *own = arena_strndup(&c->store->arena, key->text, strlen(key->text));
-    array_push(&c->store->arena, &c->store->list, (struct kept_set){own, d, said});
+    return ok;
+}
+
+bool load_store_read(struct load_context *c, const char *path, const struct store_reader *reader,
+                     const void *with, struct dataset **out) {
+    const char *found = file_find(c, path);
+    if (!found)
+        return false;
+    char *key = make_key(c, found, reader, with);
+    struct kept_set *kept = find_kept(c->store, key);
+    if (kept && !c->dry)
+        kept->key = NULL;
+    bool ok = kept ? give(c, kept->set, kept->said, out)
+                   : read_set(c, found, key, reader, with, out);
+    free(key);
     return ok;
 }

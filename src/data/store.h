@@ -4,12 +4,6 @@
  * A file is known again by its identity (device, number, size, time of change) and the settings it
  * was read with; one that was changed between the two is read again.
  *
- *     struct load_key key = load_key_make(c, path, settings);
- *     if (load_key_give_kept(&key, out))
- *         return *out != NULL;
- *     struct dataset *d = ..;   // read the file; what the set holds goes into key.arena
- *     return load_key_give(&key, d, NULL, out);
- *
  * Not for: data sets that a script uses again and again; what was taken is the taker's. */
 #ifndef NN_DATA_STORE_H
 #define NN_DATA_STORE_H
@@ -28,20 +22,19 @@ struct load_store {
 
 void load_store_free(struct load_store *s);
 
-/* A file and the settings it is read with. */
-struct load_key {
-    struct load_context *c;
-    const char *text;    /* NULL: nothing is kept under it */
-    struct arena *arena; /* of a set that is read now */
+/* A kind of file. `with`: its settings. */
+struct store_reader {
+    /* Writes all that decides on the set, beside the file. */
+    void (*describe)(FILE *out, const void *with);
+    /* The set; what it holds goes into the arena. *said: what a run is to remark on it, in the
+     * arena. NULL: reported. */
+    struct dataset *(*read)(struct load_context *c, const char *path, struct arena *a,
+                            const void *with, const char **said);
 };
 
-struct load_key load_key_make(struct load_context *c, const char *path, const char *settings);
-/* Gives the set that a dry run has kept, if there is one: to the run the set, to another dry run
- * phantoms. *out is NULL when there is not enough memory. */
-bool load_key_give_kept(const struct load_key *key, struct dataset **out);
-/* Gives a set that was read, in the same way; a dry run keeps it. said: what the run remarks on it
- * (of key->arena), or NULL. false: no memory. */
-bool load_key_give(const struct load_key *key, struct dataset *d, const char *said,
-                   struct dataset **out);
+/* The set of a file (file_find says where it is looked for): to a run the set, the one that a dry
+ * run has kept if there is one, to a dry run phantoms of it. false: reported. */
+bool load_store_read(struct load_context *c, const char *path, const struct store_reader *reader,
+                     const void *with, struct dataset **out);
 
 #endif

@@ -77,13 +77,6 @@ static void make_alphabet(struct text *t, struct arena *a) {
     t->alphabet = made;
 }
 
-static int64_t line_of(const struct text *t, const char *at) {
-    int64_t line = 1;
-    for (const char *p = t->begin; (p = memchr(p, '\n', (size_t)(at - p))); p++)
-        line++;
-    return line;
-}
-
 static bool use_alphabet(struct text *t, struct arena *a, const struct categories *like) {
     free(t->number);
     t->number = calloc(N_CODES, sizeof *t->number);
@@ -111,7 +104,7 @@ static struct tensor *take_numbers(struct text *t) {
         if (number == 0) {
             file_report(t->c, t->name,
                         ":%" PRId64 ": the character %s is none of the %d that `like` has",
-                        line_of(t, p), file_quote(t->c->arena, p, n), t->alphabet->n);
+                        file_line(t->begin, p), file_quote(t->c->arena, p, n), t->alphabet->n);
             tensor_unref(numbers);
             return NULL;
         }
@@ -150,41 +143,34 @@ bool text_make(struct load_context *c, const char *name, const char *text, int64
     return *out != NULL;
 }
 
-static char *describe_alphabet(const struct categories *like) {
-    char *text = NULL;
-    size_t n;
-    FILE *out = open_memstream(&text, &n);
-    if (!out)
-        return NULL;
+static void describe_alphabet(FILE *out, const void *with) {
+    const struct categories *like = with;
     fputs("text", out);
     for (int i = 0; like && i < like->n; i++)
         fprintf(out, " %s", like->name[i]);
-    fclose(out);
-    return text;
 }
 
-bool load_text(struct load_context *c, const char *path, const struct categories *like,
-               struct dataset **out) {
-    const char *found = file_find(c, path);
-    char *settings = found ? describe_alphabet(like) : NULL;
-    if (!found)
-        return false;
-    struct load_key key = load_key_make(c, found, settings ? settings : "");
-    free(settings);
-    if (load_key_give_kept(&key, out))
-        return *out != NULL;
+static struct dataset *read_file(struct load_context *c, const char *path, struct arena *a,
+                                 const void *with, const char **said) {
     struct file f;
-    if (!file_read(c, found, &f))
-        return false;
     struct dataset *d = NULL;
+    *said = NULL;
+    if (!file_read(c, path, &f))
+        return NULL;
     if (file_is_text(c, &f)) {
         bool mark = f.n >= 3 && memcmp(f.bytes, "\xef\xbb\xbf", 3) == 0;
         struct text t = {.c = c, .name = f.path, .begin = f.bytes + (mark ? 3 : 0)};
         t.end = f.bytes + f.n;
-        d = make_set(&t, key.arena, file_stem(key.arena, f.path), like);
+        d = make_set(&t, a, file_stem(a, f.path), with);
     }
     file_free(&f);
-    return d && load_key_give(&key, d, NULL, out);
+    return d;
+}
+
+bool load_text(struct load_context *c, const char *path, const struct categories *like,
+               struct dataset **out) {
+    static const struct store_reader reader = {describe_alphabet, read_file};
+    return load_store_read(c, path, &reader, like, out);
 }
 
 int text_find(const struct categories *alphabet, const char *character, int n) {
