@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "base/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -137,6 +138,34 @@ bool os_replace_file(const char *path, const char *text, size_t n, const char **
     free(part);
     free(real);
     return ok;
+}
+
+int os_open_file(const char *path, int64_t *n_bytes, char why[OS_FAULT]) {
+    struct stat st;
+    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        snprintf(why, OS_FAULT, "cannot be opened: %s", strerror(errno));
+        return -1;
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        snprintf(why, OS_FAULT, S_ISDIR(st.st_mode) ? "is a folder" : "is not a file");
+        close(fd);
+        return -1;
+    }
+    *n_bytes = st.st_size;
+    return fd;
+}
+
+bool os_load_library(const char *name, const struct os_function *functions, int n) {
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    bool whole = library != NULL;
+    for (int i = 0; i < n && whole; i++) {
+        void *address = dlsym(library, functions[i].name);
+        memcpy(functions[i].to, &address, sizeof address);
+        whole = address != NULL;
+    }
+    return whole;
 }
 
 bool os_file_exists(const char *path) {

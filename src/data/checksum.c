@@ -1,12 +1,13 @@
 /* SHA-256 (FIPS 180-4) through libcrypto's EVP interface, which uses the processor's SHA
- * instructions. What is promised stands in checksum.h. dlopen counts references and is
- * thread-safe, so there is no shared state here: each checksum asks for the library again. */
+ * instructions. What is promised stands in checksum.h. Opening a library that is open costs little
+ * and is safe from several threads, so there is no shared state here: each checksum asks again. */
 #include "data/checksum.h"
 
-#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/os.h"
 
 struct checksum_library {
     __typeof__(EVP_MD_CTX_new) *context_new;
@@ -18,17 +19,15 @@ struct checksum_library {
 };
 
 static bool load_library(struct checksum_library *l) {
-    /* Never closed: libcrypto registers handlers that run at exit. */
-    void *handle = dlopen("libcrypto.so.3", RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        return false;
-    *(void **)&l->context_new = dlsym(handle, "EVP_MD_CTX_new");
-    *(void **)&l->context_free = dlsym(handle, "EVP_MD_CTX_free");
-    *(void **)&l->sha256 = dlsym(handle, "EVP_sha256");
-    *(void **)&l->init = dlsym(handle, "EVP_DigestInit_ex");
-    *(void **)&l->update = dlsym(handle, "EVP_DigestUpdate");
-    *(void **)&l->final = dlsym(handle, "EVP_DigestFinal_ex");
-    return l->context_new && l->context_free && l->sha256 && l->init && l->update && l->final;
+    const struct os_function functions[] = {
+        {"EVP_MD_CTX_new", &l->context_new},
+        {"EVP_MD_CTX_free", &l->context_free},
+        {"EVP_sha256", &l->sha256},
+        {"EVP_DigestInit_ex", &l->init},
+        {"EVP_DigestUpdate", &l->update},
+        {"EVP_DigestFinal_ex", &l->final},
+    };
+    return os_load_library("libcrypto.so.3", functions, sizeof functions / sizeof *functions);
 }
 
 bool checksum_open(struct checksum *c) {

@@ -12,7 +12,6 @@
 #include "data/download.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -57,19 +56,18 @@ struct transfer {
 };
 
 static struct curl_library *load_library(struct arena *a) {
-    void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        return NULL;
     struct curl_library *l = arena_new(a, struct curl_library);
-    *(void **)&l->global_init = dlsym(handle, "curl_global_init");
-    *(void **)&l->easy_init = dlsym(handle, "curl_easy_init");
-    *(void **)&l->setopt = dlsym(handle, "curl_easy_setopt");
-    *(void **)&l->perform = dlsym(handle, "curl_easy_perform");
-    *(void **)&l->getinfo = dlsym(handle, "curl_easy_getinfo");
-    *(void **)&l->strerror = dlsym(handle, "curl_easy_strerror");
-    *(void **)&l->cleanup = dlsym(handle, "curl_easy_cleanup");
-    bool whole = l->global_init && l->easy_init && l->setopt && l->perform && l->getinfo &&
-                 l->strerror && l->cleanup;
+    const struct os_function functions[] = {
+        {"curl_global_init", &l->global_init},
+        {"curl_easy_init", &l->easy_init},
+        {"curl_easy_setopt", &l->setopt},
+        {"curl_easy_perform", &l->perform},
+        {"curl_easy_getinfo", &l->getinfo},
+        {"curl_easy_strerror", &l->strerror},
+        {"curl_easy_cleanup", &l->cleanup},
+    };
+    bool whole =
+        os_load_library("libcurl.so.4", functions, sizeof functions / sizeof *functions);
     if (!whole || l->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(l->handle = l->easy_init()))
         return NULL;
     return l;

@@ -5,12 +5,10 @@
 #include "data/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -132,11 +130,7 @@ static bool read_bytes(struct load_context *c, int fd, struct file *f) {
 }
 
 static bool read_open(struct load_context *c, int fd, struct file *f) {
-    struct stat st;
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return fail(c, f->path, E_FILE, S_ISDIR(st.st_mode) ? "is a folder" : "is not a file");
-    f->n = st.st_size;
     f->bytes = (double)f->n < memory ? malloc((size_t)f->n + 1) : NULL;
     if (!f->bytes)
         return fail(c, f->path, E_MEMORY,
@@ -147,11 +141,10 @@ static bool read_open(struct load_context *c, int fd, struct file *f) {
 
 bool file_read(struct load_context *c, const char *path, struct file *out) {
     *out = (struct file){.path = path};
-    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char why[OS_FAULT];
+    int fd = os_open_file(path, &out->n, why);
     if (fd < 0)
-        return fail(c, path, E_FILE,
-                    arena_printf(c->arena, "cannot be opened: %s", strerror(errno)));
+        return fail(c, path, E_FILE, why);
     bool ok = read_open(c, fd, out);
     close(fd);
     if (!ok)

@@ -9,13 +9,13 @@
 #include "data/idx.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "base/os.h"
 
 enum { PIECE_BYTES = 1 << 16, MAX_IDX_RANK = 3 };
 
@@ -263,19 +263,15 @@ static bool read_stream(struct stream *s, int rank) {
 
 static bool read_path(const char *path, int rank, bool sizes_only, struct idx *out) {
     struct stream s = {.out = out, .sizes_only = sizes_only};
-    struct stat st;
-    memset(out, 0, sizeof *out);
-    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
-    s.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (s.fd < 0)
-        return fail(out, "cannot be opened: %s", strerror(errno));
+    char why[OS_FAULT];
     bool ok = false;
-    if (fstat(s.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        fail(out, "is not a file");
-    } else if (!sizes_only && !checksum_open(&s.sum)) {
+    memset(out, 0, sizeof *out);
+    s.fd = os_open_file(path, &s.file_bytes, why);
+    if (s.fd < 0)
+        return fail(out, "%s", why);
+    if (!sizes_only && !checksum_open(&s.sum)) {
         fail(out, "cannot be checked: libcrypto.so.3 (Debian package libssl3) is not to be had");
     } else {
-        s.file_bytes = st.st_size;
         ok = read_stream(&s, rank);
         if (!sizes_only)
             checksum_close(&s.sum, ok ? out->sha256 : NULL);

@@ -173,10 +173,10 @@ static bool read_sizes(struct loading *l) {
     const struct images_options *o = l->o;
     for (int i = 0; i < l->files.n; i++) {
         struct image_file *f = &l->files.at[i];
-        const char *why;
+        char why[PNG_FAULT];
         if (file_interrupted(l->c, f->path))
             return false;
-        if (!png_read_size(f->path, &f->size, &why)) {
+        if (!png_read_size(f->path, &f->size, why)) {
             file_report(l->c, f->path, "%s", why);
             return false;
         }

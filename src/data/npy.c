@@ -6,35 +6,24 @@
  * less than 1/1032, and members do not share bytes. */
 #include "data/npy.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
 
+#include "base/os.h"
 #include "data/file.h"
 #include "data/npy_format.h"
 
 enum { MAX_DEFLATE_RATIO = 1032 };
 
-/* Opens a regular file. -1: reported. */
+/* Opens a file. -1: reported. */
 static int open_file(struct load_context *c, const char *path, int64_t *n_bytes) {
-    struct stat st;
-    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const char *why = fd < 0 ? strerror(errno) : NULL;
-    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-        why = "it is not a file";
-        close(fd);
-        fd = -1;
-    }
+    char why[OS_FAULT];
+    int fd = os_open_file(path, n_bytes, why);
     if (fd < 0)
-        diag_error(c->diags, E_FILE, c->at, "%s cannot be opened: %s", path, why);
-    else
-        *n_bytes = st.st_size;
+        diag_error(c->diags, E_FILE, c->at, "%s %s", path, why);
     return fd;
 }
 
@@ -75,20 +64,18 @@ struct zip_library {
 };
 
 static bool load_library(struct zip_library *l) {
-    void *handle = dlopen("libzip.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        return false;
-    *(void **)&l->open = dlsym(handle, "zip_open");
-    *(void **)&l->discard = dlsym(handle, "zip_discard");
-    *(void **)&l->strerror = dlsym(handle, "zip_strerror");
-    *(void **)&l->n_entries = dlsym(handle, "zip_get_num_entries");
-    *(void **)&l->stat = dlsym(handle, "zip_stat_index");
-    *(void **)&l->open_member = dlsym(handle, "zip_fopen_index");
-    *(void **)&l->read = dlsym(handle, "zip_fread");
-    *(void **)&l->member_strerror = dlsym(handle, "zip_file_strerror");
-    *(void **)&l->close_member = dlsym(handle, "zip_fclose");
-    return l->open && l->discard && l->strerror && l->n_entries && l->stat && l->open_member &&
-           l->read && l->member_strerror && l->close_member;
+    const struct os_function functions[] = {
+        {"zip_open", &l->open},
+        {"zip_discard", &l->discard},
+        {"zip_strerror", &l->strerror},
+        {"zip_get_num_entries", &l->n_entries},
+        {"zip_stat_index", &l->stat},
+        {"zip_fopen_index", &l->open_member},
+        {"zip_fread", &l->read},
+        {"zip_file_strerror", &l->member_strerror},
+        {"zip_fclose", &l->close_member},
+    };
+    return os_load_library("libzip.so.4", functions, sizeof functions / sizeof *functions);
 }
 
 struct archive {

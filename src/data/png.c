@@ -6,14 +6,13 @@
  * shrink data to less than 1/1032. */
 #include "data/png.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/os.h"
 
 enum { MAX_DEFLATE_RATIO = 1032, HEADER_BYTES = 33, CHUNK_HEAD_BYTES = 8, CHUNK_CRC_BYTES = 4 };
 
@@ -34,13 +33,10 @@ static bool has_transparency(int fd, off_t at) {
     return false;
 }
 
-static const char *read_header(int fd, struct png_size *out) {
+static const char *read_header(int fd, int64_t n_bytes, struct png_size *out) {
     static const uint8_t signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     uint8_t head[HEADER_BYTES];
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return "is not a file";
-    if (st.st_size == 0)
+    if (n_bytes == 0)
         return "is empty";
     ssize_t n = pread(fd, head, sizeof head, 0);
     if (n < 8 || memcmp(head, signature, sizeof signature) != 0)
@@ -53,7 +49,7 @@ static const char *read_header(int fd, struct png_size *out) {
     if (out->width == 0 || out->height == 0 || out->width > INT32_MAX || out->height > INT32_MAX ||
         colour > 6 || colour == 1 || colour == 5)
         return "has an impossible header";
-    if (out->width * out->height / 8 / MAX_DEFLATE_RATIO > st.st_size)
+    if (out->width * out->height / 8 / MAX_DEFLATE_RATIO > n_bytes)
         return "announces more pixels than its bytes can hold";
     bool gray = colour == 0 || colour == 4;
     bool alpha = colour == 4 || colour == 6 || has_transparency(fd, HEADER_BYTES);
@@ -61,13 +57,16 @@ static const char *read_header(int fd, struct png_size *out) {
     return NULL;
 }
 
-bool png_read_size(const char *path, struct png_size *out, const char **why) {
-    /* Without O_NONBLOCK opening a named pipe would wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    *why = fd < 0 ? "cannot be opened" : read_header(fd, out);
-    if (fd >= 0)
-        close(fd);
-    return *why == NULL;
+bool png_read_size(const char *path, struct png_size *out, char why[PNG_FAULT]) {
+    int64_t n_bytes;
+    int fd = os_open_file(path, &n_bytes, why);
+    if (fd < 0)
+        return false;
+    const char *fault = read_header(fd, n_bytes, out);
+    if (fault)
+        snprintf(why, PNG_FAULT, "%s", fault);
+    close(fd);
+    return fault == NULL;
 }
 
 struct png_library {
@@ -77,14 +76,15 @@ struct png_library {
 };
 
 struct png_library *png_open(void) {
-    void *handle = dlopen("libpng16.so.16", RTLD_NOW | RTLD_LOCAL);
-    struct png_library *l = handle ? calloc(1, sizeof *l) : NULL;
+    struct png_library *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    *(void **)&l->begin = dlsym(handle, "png_image_begin_read_from_memory");
-    *(void **)&l->finish = dlsym(handle, "png_image_finish_read");
-    *(void **)&l->free = dlsym(handle, "png_image_free");
-    if (l->begin && l->finish && l->free)
+    const struct os_function functions[] = {
+        {"png_image_begin_read_from_memory", &l->begin},
+        {"png_image_finish_read", &l->finish},
+        {"png_image_free", &l->free},
+    };
+    if (os_load_library("libpng16.so.16", functions, sizeof functions / sizeof *functions))
         return l;
     free(l);
     return NULL;

@@ -44,7 +44,7 @@ expect 'expected for MNIST: ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f0
 fresh; cp "$data/t10k-images-idx3-ubyte.gz" "MNIST_data/$labels.gz"
 expect 'magic number 0x00000803, expected 0x00000801'
 fresh; mkdir "MNIST_data/$labels.gz"
-expect "$labels.gz is not a file"
+expect "$labels.gz is a folder"
 fresh; { head -c 2000 "$data/$labels.gz"; printf zzzz; tail -c +2005 "$data/$labels.gz"; } > "MNIST_data/$labels.gz"
 expect "$labels.gz is corrupt"
 exit $((n_failed > 0))

@@ -47,7 +47,7 @@ expect 0 "$nnrun" check script.nn && silent
 mkfifo pipe
 expect 1 "$nnrun" -e 'load_csv("pipe")' && err_has 'pipe is not a file'
 expect 1 "$nnrun" -e 'load_text("pipe")' && err_has 'pipe is not a file'
-expect 1 "$nnrun" -e 'load_npy("pipe")' && err_has 'it is not a file'
+expect 1 "$nnrun" -e 'load_npy("pipe")' && err_has 'pipe is not a file'
 expect 1 "$nnrun" -e 'load_csv("/dev/zero")' && err_has '/dev/zero is not a file'
 expect 1 "$nnrun" -e 'load_csv("data")' && err_has 'data is a folder'
 expect 1 "$nnrun" -e 'load_csv("")' && err_has 'there is no file ""'

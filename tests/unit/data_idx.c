@@ -100,7 +100,7 @@ static void test_reads_gzip_in_members(void) {
 static void test_refuses_what_is_no_file(void) {
     set_up();
     expect_fault(arena_printf(&arena, "%s/none", folder), 3, "cannot be opened", "No such file");
-    expect_fault(folder, 3, "is not a file", "");
+    expect_fault(folder, 3, "is a folder", "");
     const char *pipe = arena_printf(&arena, "%s/pipe", folder);
     CU_ASSERT_EQUAL(mkfifo(pipe, 0600), 0);
     expect_fault(pipe, 3, "is not a file", "");
