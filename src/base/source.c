@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 uint32_t source_add(struct sources *s, const char *path, const char *text, uint32_t n_bytes,
                     bool library) {
     if (s->n == s->cap) {
@@ -49,18 +51,8 @@ static bool is_somewhere(const struct sources *s, uint32_t source) {
 }
 
 int source_char_bytes(const char *at, const char *end) {
-    const unsigned char *p = (const unsigned char *)at;
-    int n = p[0] < 0x80                   ? 1
-            : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
-            : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
-            : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
-                                          : 1;
-    if (n > end - at)
-        return 1;
-    for (int i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 1;
-    return n;
+    int n = utf8_length(at, end);
+    return n ? n : 1;
 }
 
 static uint32_t clamp_offset(const struct source *src, uint32_t offset) {

@@ -30,6 +30,15 @@ uint32_t utf8_code(const char *at, int n) {
     return code;
 }
 
+int utf8_encode(uint32_t code, char *out) {
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (int i = n - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3f));
+    out[0] = (char)(lead[n] | code);
+    return n;
+}
+
 const char *utf8_find_fault(const char *at, const char *end) {
     enum { WORD = 8 };
     while (at < end) {

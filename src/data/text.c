@@ -48,15 +48,6 @@ static bool count(struct text *t) {
     return false;
 }
 
-static int encode(uint32_t code, char *out) {
-    int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (int i = n - 1; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)(lead[n] | code);
-    return n;
-}
-
 /* Numbers the characters that occur, in the order of their code points. */
 static void make_alphabet(struct text *t, struct arena *a) {
     struct categories *made = arena_new(a, struct categories);
@@ -72,7 +63,7 @@ static void make_alphabet(struct text *t, struct arena *a) {
             continue;
         names[n++] = texts;
         t->number[code] = n;
-        texts += encode((uint32_t)code, texts) + 1;
+        texts += utf8_encode((uint32_t)code, texts) + 1;
     }
     t->alphabet = made;
 }

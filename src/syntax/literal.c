@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "syntax/build.h"
 
 static int digit_value(char c) {
@@ -97,29 +98,6 @@ double literal_float(struct builder *b, struct token t) {
     return value;
 }
 
-static uint32_t encode_utf8(uint32_t c, char *out) {
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 /* The escape at text[0..n), which begins with a backslash: writes its bytes to `out`, gives its
  * length. */
 static uint32_t read_escape(struct builder *b, uint32_t offset, uint32_t n, char *out,
@@ -143,7 +121,7 @@ static uint32_t read_escape(struct builder *b, uint32_t offset, uint32_t n, char
         if (length < n && text[length] == '}' && n_digits > 0) {
             length++;
             if (code != 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)) {
-                *n_out = encode_utf8(code, out);
+                *n_out = (uint32_t)utf8_encode(code, out);
                 return length;
             }
             build_error(b, E_BAD_LITERAL, (struct span){b->source, offset, length},
