@@ -144,9 +144,10 @@ static bool same(struct interp *in, struct value a, struct value b) {
     case VALUE_LIST:
         return a.list->n == b.list->n && same_items(in, a.list->at, b.list->at, a.list->n);
     case VALUE_RECORD:
+        for (int i = 0; i < a.record->n && i < b.record->n; i++)
+            if (a.record->name[i] != b.record->name[i])
+                return false;
         return a.record->n == b.record->n &&
-               !memcmp(a.record->name, b.record->name,
-                       (size_t)a.record->n * sizeof *a.record->name) &&
                same_items(in, a.record->at, b.record->at, a.record->n);
     case VALUE_ARRAY:
         return same_array(a.array->tensor, b.array->tensor);

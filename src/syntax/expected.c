@@ -189,14 +189,13 @@ static bool report_line_end(struct parser *p) {
 /* A reserved word as an argument is taken for the name of one, `f(new=2)`: what does not fit is the
  * word, not what follows in the place of the `=`. */
 static bool report_reserved_argument(struct parser *p, const struct words *w) {
-    int last = p->at - 1;
-    while (last > 0 && token_is_trivia(parser_token(p, last).kind))
-        last--;
-    struct token t = parser_token(p, last);
-    if (w->n != 1 || strcmp(w->at[0], "`=`") != 0 || t.kind < TK_FN || t.kind > TK_NEW)
+    if (p->previous < 0 || w->n != 1 || strcmp(w->at[0], "`=`") != 0)
+        return false;
+    struct token t = parser_token(p, p->previous);
+    if (t.kind < TK_FN || t.kind > TK_NEW)
         return false;
     parser_error(p, E_SYNTAX, t, "expected an expression, found %s, a reserved word",
-                 found_words(p, last));
+                 found_words(p, p->previous));
     return true;
 }
 
