@@ -85,6 +85,9 @@ struct kernel_work {
     size_t shared_bytes;  /* for the call */
     /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
     const char *name;
+    /* Why a faster kernel did not apply: "no winograd: a filter of 7x7"; NULL: there is none, or
+     * it did. From prepare's arena or static. For --dump=plan. */
+    const char *why;
 };
 
 struct kernel {

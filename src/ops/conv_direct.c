@@ -67,8 +67,11 @@ static int64_t channels_of_block(const struct kernel_call *c) {
 }
 
 /* Of a vector of channels, so few exist that a product over unrolled images does less. */
-static bool is_too_narrow(const struct kernel_call *c, int64_t channels) {
-    return channels * 5 <= channels_of_block(c) && blas_start()->loaded;
+static bool is_too_narrow(const struct kernel_call *c, int64_t channels, struct kernel_work *w) {
+    if (channels * 5 > channels_of_block(c) || !blas_start()->loaded)
+        return false;
+    w->why = "no direct: few output channels";
+    return true;
 }
 
 static void run_direct(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
@@ -118,14 +121,21 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
 }
 
 /* All channels in one group, something to do, and no window that ends before the image begins. */
-static bool is_usual(const struct window *g) {
-    return g->groups == 1 && window_work(g) > 0 && g->top < window_extent(g->kh, g->dh) &&
-           g->left < window_extent(g->kw, g->dw);
+static bool is_usual(const struct window *g, struct kernel_work *w) {
+    if (window_work(g) == 0)
+        return false;
+    if (g->groups > 1)
+        w->why = "no direct: channels in groups";
+    else if (g->top >= window_extent(g->kh, g->dh) || g->left >= window_extent(g->kw, g->dw))
+        w->why = "no direct: windows that see padding only";
+    else
+        return true;
+    return false;
 }
 
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct window g = conv_forward_window(c);
-    if (!is_usual(&g) || is_too_narrow(c, g.o))
+    if (!is_usual(&g, w) || is_too_narrow(c, g.o, w))
         return false;
     struct direct *d = arena_new(a, struct direct);
     *d = (struct direct){.base.g = g,
@@ -150,8 +160,12 @@ bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, s
 bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w,
                                         struct arena *a) {
     struct window g = conv_input_gradient_window(c);
-    if (!is_usual(&g) || g.sh != 1 || g.sw != 1 || is_too_narrow(c, g.c))
+    if (!is_usual(&g, w) || is_too_narrow(c, g.c, w))
         return false;
+    if (g.sh != 1 || g.sw != 1) {
+        w->why = "no direct: strides";
+        return false;
+    }
     struct direct *d = arena_new(a, struct direct);
     *d = (struct direct){.base.g = g,
                          .h = g.oh,
@@ -211,7 +225,7 @@ static void make_tiles(struct direct_filter *d, struct arena *a) {
 bool KERNEL(conv_direct_filter_gradient)(struct kernel_call *c, struct kernel_work *w,
                                          struct arena *a) {
     struct window g = conv_filter_gradient_window(c);
-    if (!is_usual(&g))
+    if (!is_usual(&g, w))
         return false;
     struct direct_filter *d = arena_new(a, struct direct_filter);
     int64_t bytes = real_bytes(c), width = channels_of_block(c);

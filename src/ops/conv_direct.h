@@ -6,8 +6,8 @@
 
 #ifdef OPS_KERNELS
 
-/* Each prepares the direct kernel, or gives false and leaves all as it was when the geometry is not
- * for it. */
+/* Each prepares the direct kernel; or, when the geometry is not for it, says so in w->why, leaves
+ * all else as it was and gives false. */
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
 bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_work *w,
                                         struct arena *a);

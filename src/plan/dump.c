@@ -1,6 +1,6 @@
 /* Plans as text, for --dump=plan and its goldens: no addresses; numbers are of steps and buffers;
- * what depends on the machine (kernels, units, what they share, hence the slab's size) stands
- * behind the last `;` of a line. */
+ * what depends on the machine (kernels, why no faster ones, units, what they share, hence the
+ * slab's size) stands behind the last `;` of a line. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -123,6 +123,8 @@ static void print_step(const struct plan *p, const struct step *s, int depth,
         return;
     }
     fprintf(out, "  ; %s", s->work.name ? s->work.name : s->nodes[0]->op->name);
+    if (s->work.why)
+        fprintf(out, " (%s)", s->work.why);
     for (int i = 0; i < s->work.n_phases; i++)
         fprintf(out, "%s%" PRId64, i > 0 ? " + " : ", ", s->work.units[i]);
     fputs(" units\n", out);
