@@ -12,6 +12,8 @@ static bool counts_multiply_adds(const struct step *s) {
     case OP_conv2d:
     case OP_conv2d_input_gradient:
     case OP_conv2d_filter_gradient:
+    case OP_conv_block_filter_gradient:
+    case OP_conv_block_input_gradient:
         return true;
     default:
         return false;

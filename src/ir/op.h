@@ -59,7 +59,7 @@ struct attr {
     };
 };
 
-enum { MAX_INPUTS = 4, MAX_SETTINGS = 6 };
+enum { MAX_INPUTS = 4, MAX_SETTINGS = 8 };
 
 struct op_input {
     const char *name; /* interned */
