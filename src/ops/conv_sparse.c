@@ -190,7 +190,8 @@ static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w
 }
 
 static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
+    if (!KERNEL(conv_sparse_input)(c, w, a))
+        KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {

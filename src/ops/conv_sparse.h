@@ -27,16 +27,17 @@ enum { MAX_TILE = 25, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
     X(1, 1)                                                                                        \
     X(1, 2)                                                                                        \
-    X(1, 3) X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3)        \
-        X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4)    \
-            X(5, 5)
+    X(1, 3)                                                                                        \
+    X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4)        \
+        X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
 #else
 enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
     X(1, 1)                                                                                        \
     X(1, 2)                                                                                        \
-    X(1, 3) X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3)        \
-        X(3, 4) X(4, 1) X(4, 2) X(4, 3) X(5, 1) X(5, 2)
+    X(1, 3)                                                                                        \
+    X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4)        \
+        X(4, 1) X(4, 2) X(4, 3) X(5, 1) X(5, 2)
 #endif
 
 /* Taps that stay in registers together: rows x columns of vectors. In elements: where they begin
