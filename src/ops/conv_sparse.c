@@ -95,6 +95,10 @@ static void lay_regions(struct sparse *s, int64_t lanes) {
     s->laid_columns = laid_along(s, s->columns, 1);
     if (s->unrolled) {
         s->conv_column = s->n_vectors * lanes;
+        s->padded_rows = (s->laid_rows - 1) * g->sh + window_extent(g->kh, g->dh);
+        s->padded_columns = (s->laid_columns - 1) * g->sw + window_extent(g->kw, g->dw);
+        /* whole vectors are read, from any element on */
+        s->padded = ceil_div(s->padded_rows * s->padded_columns * g->c, lanes) * lanes + lanes;
         s->conv_row = s->laid_row = s->laid_columns * s->conv_column;
     } else {
         s->phase_columns = ceil_div(s->laid_columns, g->dw);

@@ -20,24 +20,26 @@ struct sparse_window KERNEL(conv_sparse_window)(const struct kernel_arg *image,
                                                 const struct kernel_arg *dk,
                                                 const struct attr *set);
 
-/* X(rows, columns) of every tile that is made: sums of at most MAX_TILE vectors, so that one element
- * and what it is multiplied with have registers too. */
+/* X(rows, columns) of every tile that is made: sums of at most MAX_TILE vectors, so that an
+ * element and what it is multiplied with have registers too. */
 #if VECTOR_BYTES == 64
 enum { MAX_TILE = 25, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
     X(1, 1)                                                                                        \
     X(1, 2)                                                                                        \
     X(1, 3)                                                                                        \
-    X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4)        \
-        X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
+    X(1, 4)                                                                                        \
+    X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5)        \
+        X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
 #else
 enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
     X(1, 1)                                                                                        \
     X(1, 2)                                                                                        \
     X(1, 3)                                                                                        \
-    X(1, 4) X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4)        \
-        X(4, 1) X(4, 2) X(4, 3) X(5, 1) X(5, 2)
+    X(1, 4)                                                                                        \
+    X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1)        \
+        X(4, 2) X(4, 3) X(5, 1) X(5, 2)
 #endif
 
 /* Taps that stay in registers together: rows x columns of vectors. In elements: where they begin
@@ -62,6 +64,7 @@ struct sparse {
     int64_t images, rows, columns; /* of pooled windows in a region */
     int64_t laid_rows, laid_columns;
     int64_t phase_columns; /* in blocks: columns that are dw apart lie side by side */
+    int64_t padded_rows, padded_columns, padded; /* unrolled: of what a region sees; elements */
     int64_t laid_row, laid_image, block, conv_row, conv_column; /* elements, one to the next */
     int32_t *place; /* [columns][place]: a winner's element behind that of its row of windows */
     int n_tiles;

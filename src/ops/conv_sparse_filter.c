@@ -10,18 +10,21 @@
 
 #ifdef OPS_KERNELS
 
-enum { MAX_GROUPS = 8, ENOUGH_UNITS = 16, LEAST_CHANNELS = 16 };
+enum { MAX_GROUPS = 8, LEAST_CHANNELS = 16 };
 static const int64_t most_partial_bytes = (int64_t)1 << 24;
 
 #define REAL       float
 #define REAL_BYTES 4
+#define BITS       uint32_t
 #define R(name)    name##_f32
 #include "ops/conv_sparse_filter_loops.h"
 #undef REAL
 #undef REAL_BYTES
+#undef BITS
 #undef R
 #define REAL       double
 #define REAL_BYTES 8
+#define BITS       uint64_t
 #define R(name)    name##_f64
 #include "ops/conv_sparse_filter_loops.h"
 
@@ -53,7 +56,7 @@ bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, st
     int64_t vectors = s->n_blocks * s->n_vectors, sums = g->o * vectors * VECTOR_BYTES;
     s->base.run = run_filter;
     s->n_groups = max_i64(1, min_i64(min_i64(g->n, MAX_GROUPS), most_partial_bytes / sums));
-    s->n_splits = max_i64(1, min_i64(ceil_div(ENOUGH_UNITS, s->n_groups), g->o / LEAST_CHANNELS));
+    s->n_splits = max_i64(1, min_i64(ceil_div(MAX_GROUPS, s->n_groups), g->o / LEAST_CHANNELS));
     int64_t channels = ceil_div(g->o, s->n_splits);
     w->name = s->unrolled ? "sparse unrolled" : "sparse";
     w->n_phases = 2;
@@ -62,7 +65,7 @@ bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, st
     w->units[1] = vectors;
     w->cost[1] = (double)(s->n_groups * sums / bytes);
     w->shared_bytes = (size_t)(s->n_groups * sums);
-    w->scratch_bytes = (size_t)(s->n_blocks * s->block * bytes) +
+    w->scratch_bytes = (size_t)((s->n_blocks * s->block + lanes + s->padded) * bytes) +
                        (is_wide(c) ? lists_bytes_f64(s, channels) : lists_bytes_f32(s, channels));
     c->geometry = s;
     return true;

@@ -39,40 +39,46 @@ static void R(lay_blocks)(const struct sparse *s, const struct region *r, const 
             }
 }
 
-/* What one position sees, kh * kw * c elements; taps that fall on padding are zero. */
-static void R(unroll_position)(const struct window *g, const REAL *image, int64_t y, int64_t x,
-                               REAL *to) {
-    for (int64_t ky = 0; ky < g->kh; ky++, y += g->dh) {
-        if (y < 0 || y >= g->h) {
-            memset(to, 0, (size_t)(g->kw * g->c) * sizeof(REAL));
-            to += g->kw * g->c;
+/* The part of one image that a region sees, with zeros around it: [rows][columns][c]. */
+static void R(pad_image)(const struct sparse *s, const struct region *r, const REAL *image,
+                         REAL *to) {
+    const struct window *g = &s->base.g;
+    int64_t first = R(first_column)(s, r), n = s->padded_columns;
+    int64_t x0 = min_i64(n, max_i64(0, -first)), x1 = max_i64(x0, min_i64(n, g->w - first));
+    for (int64_t i = 0; i < s->padded_rows; i++, to += n * g->c) {
+        int64_t y = R(first_row)(s, r) + i;
+        bool inside = y >= 0 && y < g->h && x1 > x0;
+        memset(to, 0, (size_t)((inside ? x0 : n) * g->c) * sizeof(REAL));
+        if (!inside)
             continue;
-        }
-        const REAL *from = image + (y * g->w + x) * g->c;
-        if (g->dw == 1 && x >= 0 && x + g->kw <= g->w) {
-            for (int64_t k = 0; k < g->kw * g->c; k++)
-                *to++ = from[k];
-            continue;
-        }
-        for (int64_t kx = 0; kx < g->kw; kx++, from += g->dw * g->c)
-            for (int64_t c = 0; c < g->c; c++)
-                *to++ = x + kx * g->dw >= 0 && x + kx * g->dw < g->w ? from[c] : 0;
+        memcpy(to + x0 * g->c, image + (y * g->w + first + x0) * g->c,
+               (size_t)((x1 - x0) * g->c) * sizeof(REAL));
+        memset(to + x1 * g->c, 0, (size_t)((n - x1) * g->c) * sizeof(REAL));
     }
 }
 
-static void R(lay_unrolled)(const struct sparse *s, const struct region *r, const REAL *x,
-                            REAL *to) {
+/* The image by what positions see. Copies whole vectors: what is too much of one is written over by
+ * the next, or lies where no tap is. */
+static void R(lay_unrolled)(const struct sparse *s, const struct region *r, const REAL *x, REAL *to,
+                            REAL *padded) {
+    enum { L = R(N_LANES) };
     const struct window *g = &s->base.g;
-    int64_t taps = g->kh * g->kw * g->c, n = s->conv_row / s->conv_column;
-    for (int64_t m = r->m0; m < r->m1; m++)
+    int64_t span = g->dw == 1 ? g->kw * g->c : g->c, n_spans = g->dw == 1 ? 1 : g->kw;
+    for (int64_t m = r->m0; m < r->m1; m++) {
+        R(pad_image)(s, r, x + m * g->h * g->w * g->c, padded);
         for (int64_t i = 0; i < s->laid_rows; i++)
-            for (int64_t j = 0; j < n; j++, to += s->conv_column) {
-                R(unroll_position)
-                (g, x + m * g->h * g->w * g->c, R(first_row)(s, r) + i * g->sh,
-                 R(first_column)(s, r) + j * g->sw, to);
-                for (int64_t k = taps; k < s->conv_column; k++)
-                    to[k] = 0;
+            for (int64_t j = 0; j < s->laid_columns; j++, to += s->conv_column) {
+                REAL *at = to;
+                for (int64_t ky = 0; ky < g->kh; ky++)
+                    for (int64_t kx = 0; kx < n_spans; kx++, at += span) {
+                        const REAL *from = padded + ((i * g->sh + ky * g->dh) * s->padded_columns +
+                                                     j * g->sw + kx * g->dw) *
+                                                        g->c;
+                        for (int64_t k = 0; k < span; k += L)
+                            R(store)(at + k, R(load)(from + k));
+                    }
             }
+    }
 }
 
 /* sums += value * what each of n positions sees, a tile of it; few sums: kept several times, so
@@ -135,9 +141,8 @@ static void R(filter_units)(const struct sparse *s, const REAL *x, const REAL *d
                             char *scratch) {
     const struct window *g = &s->base.g;
     int64_t vectors = s->n_vectors * R(N_LANES), sums = s->n_blocks * vectors;
-    REAL *laid = (REAL *)scratch;
-    struct R(lists) l =
-        R(lists_in)(s, ceil_div(g->o, s->n_splits), (char *)(laid + s->n_blocks * s->block));
+    REAL *laid = (REAL *)scratch, *padded = laid + s->n_blocks * s->block + R(N_LANES);
+    struct R(lists) l = R(lists_in)(s, ceil_div(g->o, s->n_splits), (char *)(padded + s->padded));
     for (int64_t u = begin; u < end; u++) {
         int64_t group = u / s->n_splits, split = u % s->n_splits;
         int64_t o0 = split * g->o / s->n_splits, o1 = (split + 1) * g->o / s->n_splits;
@@ -147,7 +152,7 @@ static void R(filter_units)(const struct sparse *s, const REAL *x, const REAL *d
         int64_t m0 = group * g->n / s->n_groups, m1 = (group + 1) * g->n / s->n_groups;
         while (R(next_region)(s, m0, m1, &r)) {
             if (s->unrolled)
-                R(lay_unrolled)(s, &r, x, laid);
+                R(lay_unrolled)(s, &r, x, laid, padded);
             else
                 R(lay_blocks)(s, &r, x, laid);
             R(list_winners)(s, &r, dk, winner, o0, o1, &l);

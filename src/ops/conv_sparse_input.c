@@ -13,13 +13,16 @@ enum { ENOUGH_UNITS = 16, MAX_UNIT_BYTES = 1 << 19 };
 
 #define REAL       float
 #define REAL_BYTES 4
+#define BITS       uint32_t
 #define R(name)    name##_f32
 #include "ops/conv_sparse_input_loops.h"
 #undef REAL
 #undef REAL_BYTES
+#undef BITS
 #undef R
 #define REAL       double
 #define REAL_BYTES 8
+#define BITS       uint64_t
 #define R(name)    name##_f64
 #include "ops/conv_sparse_input_loops.h"
 

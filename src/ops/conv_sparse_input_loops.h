@@ -3,8 +3,8 @@
 #include "ops/conv_sparse_loops.h"
 #include "ops/vector_transpose.h"
 
-/* The filter as [block][o][vectors], a vector the rows of the filter that a vector of the laid image
- * meets. Units: pairs (block, vector). */
+/* The filter as [block][o][vectors], a vector the rows of the filter that a vector of the laid
+ * image meets. Units: pairs (block, vector). */
 static void R(turn_filter)(const struct sparse *s, const REAL *filter, REAL *to, int64_t begin,
                            int64_t end) {
     enum { L = R(N_LANES) };

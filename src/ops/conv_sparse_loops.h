@@ -1,5 +1,5 @@
-/* What the sparse kernels share, for one element type; included once for each, with REAL and
- * R(name) defined. */
+/* What the sparse kernels share, for one element type; included once for each, with REAL, BITS
+ * (a whole number of as many bits) and R(name) defined. */
 
 ALWAYS_INLINE R(vector) R(load)(const REAL *p) { return *(const R(loose) *)p; }
 ALWAYS_INLINE void R(store)(REAL *p, R(vector) v) { *(R(loose) *)p = v; }
@@ -24,28 +24,42 @@ static struct R(lists) R(lists_in)(const struct sparse *s, int64_t channels, cha
     return l;
 }
 
+/* Appends to a list of `count` what is not zero in a row of n windows, each `step` elements behind
+ * the one before; gives the new count. All is written, and what is zero then written over: a branch
+ * would be guessed wrong half the time. */
+ALWAYS_INLINE int32_t R(list_row)(const REAL *restrict dk, const uint8_t *restrict winner,
+                                  int64_t step, int64_t n, const int32_t *restrict place,
+                                  int64_t places, int32_t row, int32_t count, int32_t *restrict at,
+                                  REAL *restrict value) {
+    for (int64_t j = 0, k = 0; j < n; j++, k += step, place += places) {
+        BITS bits;
+        memcpy(&bits, dk + k, sizeof bits);
+        memcpy(value + count, &bits, sizeof bits);
+        at[count] = row + place[winner[k]];
+        count += (BITS)(bits << 1) != 0; /* neither 0 nor -0 */
+    }
+    return count;
+}
+
 /* Lists what is not zero for channels [o0, o1). */
-static void R(list_winners)(const struct sparse *s, const struct region *r, const REAL *dk,
-                            const uint8_t *winner, int64_t o0, int64_t o1, struct R(lists) * l) {
+static __attribute__((noinline)) void R(list_winners)(const struct sparse *s,
+                                                      const struct region *r, const REAL *dk,
+                                                      const uint8_t *winner, int64_t o0, int64_t o1,
+                                                      const struct R(lists) * l) {
     const struct window *p = &s->pool;
-    int64_t places = p->kh * p->kw;
+    int64_t places = p->kh * p->kw, step = p->c, n = r->j1 - r->j0;
+    int64_t first = ((r->m0 * p->oh + r->i0) * p->ow + r->j0) * step;
     for (int64_t o = o0; o < o1; o++) {
-        int32_t *at = l->at + (o - o0) * l->most;
+        int32_t *at = l->at + (o - o0) * l->most, count = 0;
         REAL *value = l->value + (o - o0) * l->most;
-        int32_t n = 0;
-        for (int64_t m = r->m0; m < r->m1; m++)
-            for (int64_t i = r->i0; i < r->i1; i++) {
-                int64_t from = ((m * p->oh + i) * p->ow + r->j0) * p->c + o;
-                const int32_t *place = s->place;
-                int32_t row =
-                    (int32_t)((m - r->m0) * s->laid_image + (i - r->i0) * p->sh * s->conv_row);
-                for (int64_t j = r->j0; j < r->j1; j++, from += p->c, place += places) {
-                    at[n] = row + place[winner[from]];
-                    value[n] = dk[from];
-                    n += dk[from] != 0;
-                }
+        for (int64_t m = 0; m < r->m1 - r->m0; m++)
+            for (int64_t i = 0; i < r->i1 - r->i0; i++) {
+                int64_t from = first + (m * p->oh + i) * p->ow * step + o;
+                int64_t row = m * s->laid_image + i * p->sh * s->conv_row;
+                count = R(list_row)(dk + from, winner + from, step, n, s->place, places,
+                                    (int32_t)row, count, at, value);
             }
-        l->n[o - o0] = n;
+        l->n[o - o0] = count;
     }
 }
 

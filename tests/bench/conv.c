@@ -1,6 +1,6 @@
 /* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each
  * convolution and dense product, the chosen kernel and its reference, on one and on two threads, in
- * interleaved rounds. First checks that two threads really give twice one thread's multiply-add
+ * interleaved rounds; of pooled convolutions the gradients from the winners and the dense ones. First checks that two threads really give twice one thread's multiply-add
  * rate: on a shared machine they may not.
  *
  *     bench_conv [batch [rounds [words of the name]]]
@@ -204,7 +204,7 @@ static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, 
     free(y.data);
 }
 
-/* The gradients of a pooled convolution, half of dk zero, against the same by the dense gradient. */
+/* The gradients of a pooled convolution, half of dk zero, against those by the dense gradient. */
 static void bench_block(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c,
                         int64_t k, int64_t o, int64_t pool, int64_t stride) {
     int64_t out = (size + stride - 1) / stride;
@@ -225,8 +225,14 @@ static void bench_block(enum isa isa, const char *name, int64_t n, int64_t size,
         ((uint8_t *)winner.data)[i] = (uint8_t)(a * pool + b);
     }
     struct attr same = {.kind = ATTR_STRING, .s = "SAME"};
-    struct attr attr[8] = {{.kind = ATTR_SHAPE},      ints(1, 1),       same, ints(1, 1),
-                           {.kind = ATTR_INT, .i = 1}, ints(pool, pool), ints(stride, stride), same};
+    struct attr attr[8] = {{.kind = ATTR_SHAPE},
+                           ints(1, 1),
+                           same,
+                           ints(1, 1),
+                           {.kind = ATTR_INT, .i = 1},
+                           ints(pool, pool),
+                           ints(stride, stride),
+                           same};
     const struct kernel *kernels[2][2] = {
         {kernel_find(isa, OP_conv_block_filter_gradient),
          REFERENCE(conv_block_filter_gradient_dense_kernel, isa)},

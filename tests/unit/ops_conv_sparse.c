@@ -1,6 +1,6 @@
 /* The gradients of a max-pooled convolution against naive loops in double over the dense gradient:
- * many geometries of both windows, both dtypes, every instruction set; the chosen kernel, the one by
- * the dense gradient, and the reference. */
+ * many geometries of both windows, both dtypes, every instruction set; the chosen kernel, the one
+ * by the dense gradient, and the reference. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
