@@ -15,8 +15,13 @@ struct span {
     uint32_t length;
 };
 
+/* What a node is for: the value that the script wrote, its gradient, or what an optimizer makes of
+ * gradients. */
+enum origin_part { ORIGIN_FORWARD, ORIGIN_BACKWARD, ORIGIN_UPDATE };
+
 struct origin {
     struct span span;
+    enum origin_part part;
     const struct origin *caller; /* where this was called from; NULL at a script's top level */
     /* Of the call of a function or definition: where the argument of each parameter stands. Not
      * part of what an origin is. */
@@ -25,7 +30,13 @@ struct origin {
         struct span at;
     } *given;
     int n_given;
+    const struct origin *backward; /* of what is made for the gradient of a node made here */
 };
+
+/* Whence the gradient of something comes; of what is no value of the script itself, the same. */
+static inline const struct origin *origin_backward(const struct origin *o) {
+    return o && o->backward ? o->backward : o;
+}
 
 struct source {
     const char *path; /* as the user gave it; "<stdin>", "<-e>", "stdlib/layers.nn" */

@@ -57,14 +57,21 @@ struct origin *interp_origin(struct interp *in, struct span at) {
     struct origin key;
     memset(&key, 0, sizeof key);
     key.span = at;
+    key.part = in->custom ? ORIGIN_BACKWARD : in->part;
     key.caller = in->caller;
     uint64_t h = hash_bytes(&key, offsetof(struct origin, given), 0);
     for (struct origin *o; (o = t->slots[h & (t->cap - 1)]); h++)
         if (o->caller == key.caller && o->span.source == at.source && o->span.offset == at.offset &&
-            o->span.length == at.length)
+            o->span.length == at.length && o->part == key.part)
             return o;
     struct origin *o = arena_new(&in->arena, struct origin);
     memcpy(o, &key, sizeof key);
+    if (key.part == ORIGIN_FORWARD) {
+        struct origin *backward = arena_new(&in->arena, struct origin);
+        memcpy(backward, &key, sizeof key);
+        backward->part = ORIGIN_BACKWARD;
+        o->backward = backward;
+    }
     t->slots[h & (t->cap - 1)] = o;
     t->n++;
     return o;

@@ -105,6 +105,7 @@ struct interp {
     bool names_missing;    /* an import failed: who knows what it would have defined */
     struct node *training;
     const struct origin *caller; /* of the function body under way; NULL at top level */
+    enum origin_part part;       /* ORIGIN_UPDATE while a training step is made of gradients */
     enum flow flow;
     struct value returned;
     bool in_library;         /* the code under way is the library's */

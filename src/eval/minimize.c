@@ -202,7 +202,7 @@ static bool build_step(struct interp *in, const struct optimizer_parts *p, struc
     struct node **wrt = arena_array(&scratch, struct node *, n),
                 **gradient = arena_array(&scratch, struct node *, n);
     struct node_collection assigns = {.arena = &scratch}, checks = {.arena = &scratch};
-    const struct origin *here = interp_origin(in, call);
+    enum origin_part part = in->part;
     struct value gs = value_list(&in->heap, 0), ws = value_list(&in->heap, 0);
     root_push(in, gs);
     root_push(in, ws);
@@ -212,6 +212,8 @@ static bool build_step(struct interp *in, const struct optimizer_parts *p, struc
     for (int i = 0; i < n; i++)
         if (gradient[i])
             root_push(in, V_TENSOR(gradient[i]));
+    in->part = ORIGIN_UPDATE;
+    const struct origin *here = interp_origin(in, call);
     array_push(&scratch, &checks.list, build_check(in, step->loss, here));
     bool ok = gather_updates(in, step, variables, n, call, &assigns);
     for (int i = 0; ok && i < n; i++) {
@@ -229,6 +231,7 @@ static bool build_step(struct interp *in, const struct optimizer_parts *p, struc
         keep_effects(step, &checks, &assigns);
     else
         ok = false;
+    in->part = part;
     arena_free(&scratch);
     return ok;
 }

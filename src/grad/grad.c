@@ -96,7 +96,7 @@ static void differentiate(struct tape *t, struct arena *scratch, struct node *n,
     for (int i = 0; i < n->n_in; i++)
         any |= need[i] = t->wanted[n->in[i]->number] && grad_flows(n, i);
     if (!any) return;
-    t->b->origin = n->origin;
+    t->b->origin = origin_backward(n->origin);
     struct gradient_call call = {.b = t->b, .node = n, .dy = dy, .need = need, .dx = dx};
     if (n->op->id == OP_scan)
         differentiate_scan(t, scratch, n, need, dx);
@@ -120,7 +120,7 @@ void grad_build_from(struct build *b, struct node *const *y, struct node *const 
     b->spelling = NULL;
     for (int i = 0; i < n_y; i++) {
         struct node **sum = &t.gradient[y[i]->number];
-        b->origin = y[i]->origin;
+        b->origin = origin_backward(y[i]->origin);
         if (seed[i] && t.wanted[y[i]->number])
             *sum = *sum ? build_2(b, OP_add, *sum, seed[i]) : seed[i];
     }
@@ -137,7 +137,7 @@ void grad_build_from(struct build *b, struct node *const *y, struct node *const 
 void grad_build(struct build *b, struct node *loss, struct node *const *wrt, int n_wrt,
                 struct node **gradient) {
     const struct origin *origin = b->origin;
-    b->origin = loss->origin;
+    b->origin = origin_backward(loss->origin);
     struct node *one = dtype_is_float(loss->dtype) ? build_scalar(b, loss->dtype, 1) : NULL;
     b->origin = origin;
     grad_build_from(b, &loss, &one, 1, wrt, n_wrt, gradient);

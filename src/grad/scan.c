@@ -177,7 +177,7 @@ static struct node **add_params(struct reversal *v) {
     int n_lag = v->r->n_lag, first_lag = v->r->n_over, first = loop_lag_first_input(v->r);
     int p = 1, n = 0;
     v->as = arena_array(&v->a, struct node *, loop_n_params(f));
-    v->body.origin = v->scan->origin;
+    v->body.origin = origin_backward(v->scan->origin);
     v->as[0] = loop_add_index(v->r, &v->body);
     for (int i = 0; i < f->n_over; i++, p++)
         v->as[1 + i] = add_param(v, p, in[n++] = of[i], f->param[1 + i], false);
@@ -299,7 +299,7 @@ static void fill_body(struct reversal *v) {
         y[k] = copy[f->result[k]->number];
     differentiate_step(v, y);
     int n = 0;
-    v->body.origin = v->scan->origin;
+    v->body.origin = origin_backward(v->scan->origin);
     for (int i = 0; i < v->n_carried; i++) {
         struct node *g = v->gradient[loop_carry_param(f) + v->carried[i]];
         v->r->result[n++] =
@@ -379,7 +379,7 @@ static struct node *product_outside(struct reversal *v, struct node *reversed, i
     for (int k = 0; k < 2; k++)
         in[k] = all_rows(v, in[k]);
     struct node *sum = build_op(v->b, OP_matmul, in, 2, transposed, NULL, NULL);
-    v->b->origin = v->scan->origin;
+    v->b->origin = origin_backward(v->scan->origin);
     return sum;
 }
 
@@ -418,7 +418,7 @@ void grad_scan(struct build *b, struct node *scan, struct node *const *dy, const
     int first_out = loop_out(v.r, 0);
     if (!reduce(&v, in))
         loop_finish(v.r);
-    b->origin = scan->origin;
+    b->origin = origin_backward(scan->origin);
     b->spelling = scan->spelling;
     struct node *reversed =
         build_scan(b, v.r, in, scan_length(scan), !scan->attr[SCAN_REVERSE].i, 0);
