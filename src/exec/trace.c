@@ -4,48 +4,15 @@
 #include <stdio.h>
 
 #include "exec/exec.h"
-
-/* Ops whose kernels count their cost in multiply-adds. */
-static bool counts_multiply_adds(const struct step *s) {
-    switch (s->nodes[0]->op->id) {
-    case OP_matmul:
-    case OP_conv2d:
-    case OP_conv2d_input_gradient:
-    case OP_conv2d_filter_gradient:
-    case OP_conv_block_filter_gradient:
-    case OP_conv_block_input_gradient:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static double bytes_touched(const struct step *s) {
-    double bytes = 0;
-    for (int side = 0; side < 2; side++) {
-        int n = side ? s->call.n_out : s->call.n_in;
-        const struct kernel_arg *a = side ? s->call.out : s->call.in;
-        for (int i = 0; i < n; i++) {
-            double size = (double)dtype_bytes(a[i].dtype);
-            for (int d = 0; d < a[i].rank; d++)
-                size *= (double)a[i].dim[d];
-            bytes += size;
-        }
-    }
-    return bytes;
-}
+#include "exec/work.h"
 
 static void print_rate(const struct step *s, double seconds, FILE *out) {
+    struct step_work w = step_work_of(s);
     if (seconds <= 0)
         return;
-    if (!counts_multiply_adds(s)) {
-        fprintf(out, "  %.3g GB/s", bytes_touched(s) / seconds * 1e-9);
-        return;
-    }
-    double multiply_adds = 0;
-    for (int i = 0; i < s->work.n_phases; i++)
-        multiply_adds += s->work.cost[i];
-    fprintf(out, "  %.3g GFLOP/s", 2 * multiply_adds / seconds * 1e-9);
+    if (w.flops > 0)
+        fprintf(out, "  %.3g GFLOP/s", w.flops / seconds * 1e-9);
+    fprintf(out, "  %.3g GB/s", w.bytes / seconds * 1e-9);
 }
 
 /* Steps of a loop's body are measured over all its repetitions. */
