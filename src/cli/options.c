@@ -102,6 +102,17 @@ static void take_check(struct command *c, const char *value) {
     c->only_check = true;
 }
 
+static void take_profile(struct command *c, const char *value) {
+    (void)value;
+    c->options.profile = true;
+}
+
+static void take_trace(struct command *c, const char *value) {
+    if (!*value)
+        command_refuse(c, "--trace wants the name of a file");
+    c->options.trace_path = value;
+}
+
 static void take_strict(struct command *c, const char *value) {
     (void)value;
     c->options.strict = true;

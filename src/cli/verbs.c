@@ -9,6 +9,7 @@
 #include "session/doc.h"
 #include "session/format.h"
 #include "session/pages.h"
+#include "session/profile.h"
 
 static const struct verb verbs[] = {
 #define SCRIPT true
@@ -130,9 +131,17 @@ enum status verb_run(struct command *c) {
         read = run_stdin(s, c);
     else
         session_run_file(s, script);
-    enum status status = read ? session_status(s) : STATUS_ERROR;
+    bool written = profile_end(s->profile);
+    enum status status = session_status(s);
+    if (status == STATUS_OK && !(read && written))
+        status = STATUS_ERROR;
     session_free(s);
     return status;
+}
+
+enum status verb_profile(struct command *c) {
+    c->options.profile = true;
+    return verb_run(c);
 }
 
 enum status verb_check(struct command *c) {

@@ -196,9 +196,11 @@ bool method_next_batch(struct interp *in, const struct value *self, struct args 
                        (long long)d->dataset->length);
     struct arena scratch = {0};
     struct tensor **batch = arena_array(&scratch, struct tensor *, d->dataset->n_fields);
+    double start = watch_begin(in);
     bool ok = dataset_next_batch(d->dataset, n, batch)
                   ? batch_record(in, d, batch, position, a->call, out)
                   : report_memory(in, a->call);
+    watch_end(in, WATCHED_DATA, a->call, start);
     arena_free(&scratch);
     return ok;
 }
@@ -254,9 +256,11 @@ bool batches_deal(struct interp *in, const struct batches *b, int64_t first_epoc
         return fail_silently(in);
     struct arena scratch = {0};
     struct tensor **batch = arena_array(&scratch, struct tensor *, d->n_fields);
+    double start = watch_begin(in);
     bool ok = dataset_deal(d, epoch, first, n, b->shuffle, batch)
                   ? batch_record(in, b->set, batch, position, at, out)
                   : report_memory(in, at);
+    watch_end(in, WATCHED_DATA, at, start);
     if (ok && d->dealt < position + n)
         d->dealt = position + n;
     arena_free(&scratch);

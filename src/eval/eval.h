@@ -52,6 +52,9 @@ struct unit_source {
     bool library;
 };
 
+/* What takes time in the evaluator itself. */
+enum watched { WATCHED_STATEMENT, WATCHED_DATA };
+
 struct host {
     void *context;
     /* Initialises the variables it needs, makes or finds the plan, runs it. false: reported (or
@@ -67,6 +70,9 @@ struct host {
      * false: reported. */
     bool (*find_unit)(void *context, const char *path, struct span at, struct unit_source *out);
     bool (*read_unit)(void *context, struct span at, struct unit_source *u);
+    /* A statement of the script ended, or data were loaded or dealt; it began at `start`, by
+     * os_now_s. NULL: nobody asks. */
+    void (*watch)(void *context, enum watched kind, struct span at, double start);
 };
 
 struct setting_override { /* name=value of the command line */

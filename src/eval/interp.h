@@ -30,6 +30,7 @@
 #ifndef NN_EVAL_INTERP_H
 #define NN_EVAL_INTERP_H
 
+#include "base/os.h"
 #include "eval/dry.h"
 #include "eval/eval.h"
 #include "eval/value.h"
@@ -174,6 +175,16 @@ struct builtin {
     const char *name, *signature, *summary;
     bool (*call)(struct interp *in, const struct value *self, struct args *a, struct value *out);
 };
+
+/* Around what the host may watch. */
+static inline double watch_begin(const struct interp *in) {
+    return in->o.host.watch ? os_now_s() : 0;
+}
+static inline void watch_end(const struct interp *in, enum watched kind, struct span at,
+                             double start) {
+    if (in->o.host.watch && (kind == WATCHED_DATA || !in->in_library))
+        in->o.host.watch(in->o.host.context, kind, at, start);
+}
 
 /* interp.c */
 struct origin *interp_origin(struct interp *in, struct span at);

@@ -44,6 +44,7 @@ bool load_begin(struct interp *in, struct args *a, struct load *l) {
             },
         .only_names = in->o.diags->only_names,
         .began_s = os_thread_s(),
+        .watched_s = watch_begin(in),
     };
     if (in->o.dry && in->dry.uncertain)
         in->o.diags->only_names = true; /* no run may come here: what is wrong is not kept */
@@ -54,6 +55,7 @@ bool load_begin(struct interp *in, struct args *a, struct load *l) {
  * clock of a dry run stands still meanwhile. */
 bool load_end(struct interp *in, const struct load *l, bool ok, struct value *out) {
     in->o.diags->only_names = l->only_names;
+    watch_end(in, WATCHED_DATA, l->c.at, l->watched_s);
     if (in->dry.began_s > 0)
         in->dry.began_s += os_thread_s() - l->began_s;
     if (!ok && in->o.dry && in->dry.uncertain)

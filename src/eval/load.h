@@ -10,6 +10,7 @@ struct load {
     struct load_context c;
     bool only_names;
     double began_s;
+    double watched_s; /* when it began, for who watches */
 };
 
 /* false: nothing is loaded after an error. */

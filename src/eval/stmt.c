@@ -347,7 +347,9 @@ bool eval_stmt(struct interp *in, struct scope *s, const struct ast *stmt, struc
     if (!dry_may_go_on(in))
         return false;
     char *shown = settled_begin(in, s, stmt);
+    double start = watch_begin(in);
     bool ok = run_stmt(in, s, stmt, out);
+    watch_end(in, WATCHED_STATEMENT, stmt->span, start);
     settled_end(in, s, stmt, shown);
     return ok;
 }

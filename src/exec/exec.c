@@ -60,6 +60,12 @@ void exec_free(struct executor *e) {
 
 int exec_n_threads(const struct executor *e) { return pool_n_threads(e->pool); }
 
+void exec_run_everywhere(struct executor *e,
+                         void (*share)(void *context, int64_t begin, int64_t end, int worker),
+                         void *context) {
+    pool_run(e->pool, exec_n_threads(e), exec_n_threads(e), share, context);
+}
+
 /* ---- memory ---- */
 
 /* NULL for more than the machine has too: the system may promise that, and kill the program when it
@@ -143,16 +149,24 @@ struct phase_run {
     const struct executor *e;
     const struct step *step;
     int phase;
+    struct timeline *timeline;        /* NULL: nobody asks when */
+    const struct step_record *record; /* what the step is known by in it */
 };
 
 static void run_units(void *context, int64_t begin, int64_t end, int worker) {
     const struct phase_run *r = context;
     char *scratch = r->e->scratch ? r->e->scratch + (size_t)worker * r->e->scratch_bytes : NULL;
+    double start = r->timeline ? os_now_s() : 0;
     r->step->kernel->run(&r->step->call, r->phase, begin, end, scratch);
+    if (r->timeline)
+        timeline_add(r->timeline, worker,
+                     (struct moment){r->record, start, os_now_s(), begin, end, MOMENT_PHASE,
+                                     r->phase});
 }
 
-static void run_step(struct executor *e, const struct step *s) {
-    struct phase_run r = {.e = e, .step = s};
+static void run_step(struct executor *e, const struct step *s, struct timeline *timeline,
+                     const struct step_record *record) {
+    struct phase_run r = {.e = e, .step = s, .timeline = timeline, .record = record};
     for (; r.phase < s->work.n_phases; r.phase++) {
         double workers = s->work.cost[r.phase] / COST_PER_WORKER;
         int n = workers < exec_n_threads(e) ? (int)workers : exec_n_threads(e);
@@ -216,8 +230,25 @@ static void trace_range(const struct step *s, struct step_trace *t) {
 static bool run_one(struct executor *e, const struct step *s, struct run *r, uint64_t key) {
     if (s->loop)
         return exec_run_loop(e, s, r, key);
-    run_step(e, s);
+    run_step(e, s, NULL, NULL);
     return true;
+}
+
+/* The same, timed: two looks at the clock a step. */
+static bool run_recorded(struct executor *e, const struct step *s, struct run *r, uint64_t key,
+                         struct step_record *record) {
+    bool done = true;
+    double start = os_now_s();
+    if (s->loop)
+        done = exec_run_loop(e, s, r, key);
+    else
+        run_step(e, s, r->timeline, record);
+    double end = os_now_s();
+    record->seconds += end - start;
+    record->calls++;
+    if (r->timeline)
+        timeline_add(r->timeline, 0, (struct moment){record, start, end, 0, 0, MOMENT_STEP, 0});
+    return done;
 }
 
 static bool run_traced(struct executor *e, const struct step *s, struct run *r, uint64_t key,
@@ -263,8 +294,9 @@ bool exec_run_steps(struct executor *e, const struct plan *p, struct run *r, uin
             r->was_interrupted = true;
             return false;
         }
-        bool done = r->trace ? run_traced(e, s, r, key, &r->trace[p->first_trace + i])
-                             : run_one(e, s, r, key);
+        bool done = r->trace     ? run_traced(e, s, r, key, &r->trace[p->first_trace + i])
+                    : r->records ? run_recorded(e, s, r, key, &r->records[p->first_trace + i])
+                                 : run_one(e, s, r, key);
         if (!done)
             return false;
         bool raised = __atomic_load_n(&e->fault.raised, __ATOMIC_ACQUIRE);

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "exec/timeline.h"
 #include "plan/plan.h"
 
 struct
@@ -31,6 +32,8 @@ struct run {
         *interrupted;         /* polled until the first variable is written; may be NULL */
     bool check_numerics;      /* after each step look for the first NaN or infinity */
     struct step_trace *trace; /* [plan->n_traces] to be filled, or NULL */
+    struct step_record *records; /* [plan->n_traces] to be added to, or NULL */
+    struct timeline *timeline;   /* with records: also when each step and phase ran; or NULL */
     /* out */
     struct tensor **fetched; /* [plan->n_fetch] new tensors, one reference each; NULLs on failure */
     const struct step

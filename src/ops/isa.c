@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ops/ops.h"
+#include "ops/roof.h"
 
 #ifdef OPS_RULES
 
@@ -15,7 +16,8 @@
 
 #define DECLARE(ID, isa)                                                                           \
     extern const struct kernel *const kernel_table_##isa[N_OPS];                                   \
-    extern const struct kernel elementwise_kernel_##isa;
+    extern const struct kernel elementwise_kernel_##isa;                                           \
+    extern const struct roof_loops roof_loops_##isa;
 FOR_EACH_ISA(DECLARE)
 #undef DECLARE
 
@@ -26,6 +28,10 @@ static const struct kernel *const *const tables[N_ISAS] = {FOR_EACH_ISA(TABLE)};
 #define EVALUATOR(ID, isa) [ISA_##ID] = &elementwise_kernel_##isa,
 static const struct kernel *const evaluators[N_ISAS] = {FOR_EACH_ISA(EVALUATOR)};
 #undef EVALUATOR
+
+#define LOOPS(ID, isa) [ISA_##ID] = &roof_loops_##isa,
+static const struct roof_loops *const roofs[N_ISAS] = {FOR_EACH_ISA(LOOPS)};
+#undef LOOPS
 
 static const char *const names[N_ISAS] = {"portable", "avx2", "avx512"};
 
@@ -63,5 +69,7 @@ const struct kernel *kernel_find(enum isa isa, enum op_id op) {
 }
 
 const struct kernel *kernel_elementwise(enum isa isa) { return evaluators[isa]; }
+
+const struct roof_loops *roof_loops_of(enum isa isa) { return roofs[isa]; }
 
 #endif

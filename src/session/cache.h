@@ -17,6 +17,7 @@ struct compiled {
     struct program program;
     struct plan *plan;
     struct split *split; /* how it is run in chunks; NULL: at once */
+    struct profiled_plan *profiled; /* the profile's; NULL: none */
     struct variable *
         *variables; /* [n_variables] that it reads or writes: they need their first values */
     int n_variables;

@@ -169,7 +169,8 @@ bool check_script(struct session *s, const struct unit_source *unit) {
                                      demand_gradient_cut,
                                      demand_forget_node,
                                      check_find_unit,
-                                     check_read_unit};
+                                     check_read_unit,
+                                     NULL};
     int n_errors = s->diags.n_errors, n_warnings = s->diags.n_warnings;
     char *text = NULL;
     size_t n_text;

@@ -13,6 +13,7 @@
 #include "grad/grad.h"
 #include "opt/opt.h"
 #include "session/chunks.h"
+#include "session/profile.h"
 #include "session/stages.h"
 
 /* A script whose loop waits for a result that never changes would not end under --dump. */
@@ -56,7 +57,7 @@ struct demand demand_of(const struct request *r, struct arena *arena) {
     return d;
 }
 
-struct compiled *demand_compile(struct session *s, const struct request *r, bool each_op_alone) {
+static struct compiled *compile(struct session *s, const struct request *r, bool each_op_alone) {
     struct compiled *c = compiled_new();
     struct demand d = demand_of(r, &c->arena);
     struct stage_view view = {.s = s, .r = r, .c = c};
@@ -94,6 +95,13 @@ struct compiled *demand_compile(struct session *s, const struct request *r, bool
         compiled_free(c);
         return NULL;
     }
+    return c;
+}
+
+struct compiled *demand_compile(struct session *s, const struct request *r, bool each_op_alone) {
+    double start = profile_plan_begins(s->profile);
+    struct compiled *c = compile(s, r, each_op_alone);
+    profile_plan_ends(s->profile, r, c, start);
     return c;
 }
 
@@ -144,7 +152,10 @@ bool demand_execute(struct session *s, struct compiled *c, struct request *r, st
     run->interrupted = s->options.interrupted;
     draws_set(&s->draws, c->plan, interp_seed(s->interp), domain_of(r), r->step);
     bool last = set_rows(s, c);
-    if (!exec_run(s->executor, c->plan, run)) {
+    profile_run_begins(s->profile, c, run);
+    bool done = exec_run(s->executor, c->plan, run);
+    profile_run_ends(s->profile, c);
+    if (!done) {
         s->was_interrupted = s->was_interrupted || run->was_interrupted;
         return false;
     }

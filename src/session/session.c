@@ -11,6 +11,7 @@
 #include "session/check.h"
 #include "session/demand.h"
 #include "session/embedded.h"
+#include "session/profile.h"
 #include "session/stages.h"
 #include "syntax/parse.h"
 
@@ -98,6 +99,8 @@ static bool run_source(struct session *s, uint32_t source, bool library) {
     bool shows_check = s->options.dump && s->options.dump->when == STAGE_CHECK;
     if (!library && (s->options.only_check || shows_check))
         return ok;
+    if (!library)
+        profile_script_begins(s->profile);
     return ok && (interp_run(s->interp, &unit) || s->dump_ended);
 }
 
@@ -273,10 +276,14 @@ struct session *session_new(const struct session_options *o) {
     s->diags.sources = &s->sources;
     s->ops = op_table_new(&s->arena, &s->names, op_rules);
     make_graph(s, s);
+    bool watched = profile_begin(s, &s->profile);
     make_interp(s, s,
                 &(struct host){s, demand_run, demand_gradients, demand_gradient_cut,
-                               demand_forget_node, session_find_unit, session_read_unit},
+                               demand_forget_node, session_find_unit, session_read_unit,
+                               s->profile ? profile_watch : NULL},
                 NULL);
+    if (!watched)
+        return s;
     if (o->stdlib)
         run_folder(s, o->stdlib);
     else
@@ -287,6 +294,7 @@ struct session *session_new(const struct session_options *o) {
 void session_free(struct session *s) {
     if (!s)
         return;
+    profile_free(s->profile);
     cache_free(&s->cache);
     exec_free(s->executor);
     interp_free(s->interp);

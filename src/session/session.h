@@ -39,6 +39,8 @@ struct session_options {
     size_t memory_bytes; /* the most a computation may take; 0: what the machine has */
     const struct stage *dump; /* show this stage of every computation; NULL: none */
     const char *dump_pass;    /* of `opt`: after this pass only; NULL: after the last */
+    bool profile;             /* measure, and report at the end what took how long */
+    const char *trace_path;   /* write there what happened when; NULL: nowhere */
     struct setting_override *overrides;
     int n_overrides;
     bool check;     /* walk a unit dry before it is run; if it has errors it is not */
@@ -63,6 +65,7 @@ struct session {
     struct plan_cache cache;
     struct draw_counts draws;
     struct load_store store;
+    struct profile *profile; /* NULL: nothing is measured */
     bool was_interrupted;
     bool is_replaying; /* compiling to look, not for the script: nothing is shown */
     bool is_part;      /* of an evaluation in chunks: it is not cut again */
