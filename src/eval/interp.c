@@ -8,9 +8,15 @@
 
 #include "eval/interp.h"
 
-/* A collection is due when this much was allocated since the last: a few batches of images, or
- * many small values. */
-enum { COLLECT_BYTES = 24 << 20, COLLECT_NODES = 20000 };
+/* A collection is due when so much was allocated since the last: little, so that the batches of a
+ * loop come back to memory that is still in the processor's cache, but in proportion to what there
+ * is to go through, so that collecting takes a small part of the time that filling the memory did. */
+enum {
+    COLLECT_BYTES = 1 << 20,
+    COLLECT_BYTES_PER_VISIT = 512, /* going through one value takes about as long as filling 50 */
+    COLLECT_MOST_BYTES = 24 << 20,
+    COLLECT_NODES = 20000
+};
 
 const char *intern(struct interp *in, const char *text) { return intern_string(in->o.names, text); }
 
@@ -88,6 +94,13 @@ static void forget(void *context, struct node *n) {
         in->o.host.forget_node(in->o.host.context, n);
 }
 
+static void plan_collection(struct interp *in) {
+    size_t n_nodes = in->o.graph->n_nodes, n_visited = in->heap.n_visited + n_nodes;
+    size_t bytes = COLLECT_BYTES + n_visited * COLLECT_BYTES_PER_VISIT;
+    in->collect_at_bytes = bytes < COLLECT_MOST_BYTES ? bytes : COLLECT_MOST_BYTES;
+    in->collect_at_nodes = 2 * n_nodes + COLLECT_NODES;
+}
+
 void interp_collect(struct interp *in) {
     struct graph *g = in->o.graph;
     graph_unmark(g);
@@ -124,12 +137,11 @@ void interp_collect(struct interp *in) {
     in->variables.n = kept;
     graph_sweep(g, forget, in);
     heap_sweep(&in->heap);
-    in->collect_at_bytes = g->n_nodes;
+    plan_collection(in);
 }
 
 void interp_collect_if_due(struct interp *in) {
-    if (in->heap.since_bytes > COLLECT_BYTES ||
-        in->o.graph->n_nodes > 2 * in->collect_at_bytes + COLLECT_NODES)
+    if (in->heap.since_bytes > in->collect_at_bytes || in->o.graph->n_nodes > in->collect_at_nodes)
         interp_collect(in);
 }
 
@@ -185,6 +197,7 @@ struct interp *interp_new(const struct interp_options *o) {
     struct shape scalar = shape_scalar();
     in->training = build_placeholder(&in->build, intern(in, "training"), DTYPE_BOOL, &scalar, NULL);
     builtins_define(in, in->library);
+    plan_collection(in);
     return in;
 }
 
@@ -234,15 +247,27 @@ static bool run_top_level(struct interp *in, const struct ast *stmt, struct valu
     return run_statement(in, in->globals, stmt, last);
 }
 
-bool interp_run(struct interp *in, const struct unit_source *u) {
-    bool ok = true;
+static void begin_unit(struct interp *in) {
     in->failed = in->stopped = in->names_missing = false;
     in->unknown_names.n = 0;
-    if (u->library)
-        return module_run_library(in, u);
-    in->script->key = u->key, in->script->path = u->path;
-    array_push(&in->arena, &in->script->trees, u->tree);
+}
+
+static void begin_script(struct interp *in, const struct ast *tree) {
+    begin_unit(in);
+    if (in->script->trees.n == 0)
+        heap_settle(&in->heap, &in->globals->o);
+    array_push(&in->arena, &in->script->trees, tree);
     in->unit = in->script;
+}
+
+bool interp_run(struct interp *in, const struct unit_source *u) {
+    bool ok = true;
+    if (u->library) {
+        begin_unit(in);
+        return module_run_library(in, u);
+    }
+    in->script->key = u->key, in->script->path = u->path;
+    begin_script(in, u->tree);
     for (int i = 0; i < u->tree->n_kids && !in->stopped; i++) {
         struct value last;
         ok = run_top_level(in, u->tree->kids[i], &last) && ok;
@@ -252,10 +277,7 @@ bool interp_run(struct interp *in, const struct unit_source *u) {
 
 bool interp_echo(struct interp *in, const struct ast *script) {
     bool ok = true;
-    in->failed = in->stopped = in->names_missing = false;
-    in->unknown_names.n = 0;
-    array_push(&in->arena, &in->script->trees, script);
-    in->unit = in->script;
+    begin_script(in, script);
     for (int i = 0; i < script->n_kids && ok; i++) {
         const struct ast *stmt = script->kids[i];
         struct value last = V_NONE;

@@ -139,7 +139,7 @@ struct interp {
         struct node *assign;
     })
     layer_updates;
-    size_t collect_at_bytes;
+    size_t collect_at_bytes, collect_at_nodes; /* when the next collection is due */
     struct origin_table {
         struct origin **slots;
         uint32_t n, cap;

@@ -134,8 +134,11 @@ static bool eval_assign(struct interp *in, struct scope *s, const struct ast *st
     return true;
 }
 
+/* What is bound is kept by the scope, and what is bound no longer by nobody: a loop over batches
+ * holds one at a time. */
 static bool bind_loop(struct interp *in, struct scope *s, const struct ast *target, struct value v,
-                      struct span at) {
+                      struct span at, int n_roots) {
+    in->roots.n = n_roots;
     if (target->kind == AST_NAME) {
         scope_set(&in->heap, s, target->text, v);
         return true;
@@ -253,9 +256,10 @@ static bool eval_for(struct interp *in, struct scope *s, const struct ast *stmt)
         loop_is_open(&w);
     if (over.kind == VALUE_BATCHES)
         first_epoch = batches_begin(over.batches);
+    int n_roots = in->roots.n;
     for (int64_t i = 0; ok && i < n && go_on && loop_goes_on(in, &w); i++)
         ok = sequence_element(in, over, first_epoch, i, at, &element) &&
-             bind_loop(in, s, stmt->kids[0], element, at) &&
+             bind_loop(in, s, stmt->kids[0], element, at, n_roots) &&
              loop_round(in, s, stmt->kids[2], &go_on);
     return anew_leave(in, loop_end(in, &w, ok));
 }

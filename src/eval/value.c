@@ -21,7 +21,6 @@ void *heap_new(struct heap *h, enum value_kind kind, size_t bytes) {
     o->kind = kind;
     o->next = h->objects;
     h->objects = o;
-    h->n_objects++;
     h->since_bytes += bytes;
     return o;
 }
@@ -38,6 +37,7 @@ struct value value_list(struct heap *h, int n) {
     struct list *l = heap_new(h, VALUE_LIST, sizeof *l);
     if (n)
         l->at = or_die(calloc((size_t)n, sizeof *l->at));
+    h->since_bytes += (size_t)n * sizeof *l->at;
     l->n = l->cap = n;
     return V_OBJECT(VALUE_LIST, l);
 }
@@ -195,6 +195,7 @@ void object_mark(struct heap *h, struct object *o) {
 }
 
 static void mark_all(struct heap *h, struct graph *g, const struct value *at, int n) {
+    h->n_visited += (size_t)n;
     for (int i = 0; i < n; i++)
         value_mark(h, g, at[i]);
 }
@@ -241,6 +242,7 @@ static void mark_inside(struct heap *h, struct graph *g, struct object *o) {
         break;
     case OBJECT_SCOPE: {
         struct scope *s = (struct scope *)o;
+        h->n_visited += (size_t)s->cap;
         for (int i = 0; i < s->cap; i++)
             if (s->name[i])
                 value_mark(h, g, s->at[i]);
@@ -261,9 +263,11 @@ static void mark_inside(struct heap *h, struct graph *g, struct object *o) {
 }
 
 void heap_mark_insides(struct heap *h, struct graph *g) {
+    h->n_visited = 0;
     while (h->gray) {
         struct object *o = h->gray;
         h->gray = o->gray;
+        h->n_visited++;
         mark_inside(h, g, o);
     }
 }
@@ -313,14 +317,65 @@ void heap_sweep(struct heap *h) {
         }
         *link = o->next;
         object_free(o);
-        h->n_objects--;
     }
     h->since_bytes = 0;
 }
 
-void heap_free(struct heap *h) {
-    for (struct object *o = h->objects, *next; o; o = next)
+static bool holds_node(const struct value *at, int n) {
+    for (int i = 0; i < n; i++)
+        if (at[i].kind == VALUE_TENSOR)
+            return true;
+    return false;
+}
+
+/* Of those that settle: nothing that is made later is put into it. */
+static bool is_final(const struct object *o) {
+    const struct scope *s = (const struct scope *)o;
+    switch ((int)o->kind) {
+    case VALUE_STRING:
+    case VALUE_RANGE:
+    case VALUE_ARRAY:
+    case VALUE_FUNCTION:
+    case VALUE_DEFINITION:
+        return true;
+    case VALUE_LIST:
+        return !holds_node(((const struct list *)o)->at, ((const struct list *)o)->n);
+    case VALUE_RECORD:
+        return !holds_node(((const struct record *)o)->at, ((const struct record *)o)->n);
+    case OBJECT_SCOPE: /* of a library file, which has been run */
+        for (int i = 0; i < s->cap; i++)
+            if (s->name[i] && holds_node(&s->at[i], 1))
+                return false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void heap_settle(struct heap *h, const struct object *except) {
+    for (const struct object *o = h->objects; o; o = o->next)
+        if (o != except && !is_final(o))
+            return;
+    for (struct object **link = &h->objects, *o; (o = *link);) {
+        if (o == except) {
+            link = &o->next;
+            continue;
+        }
+        *link = o->next;
+        o->next = h->settled;
+        o->marked = true;
+        h->settled = o;
+    }
+}
+
+static void free_all(struct object *o) {
+    for (struct object *next; o; o = next)
         next = o->next, object_free(o);
+}
+
+void heap_free(struct heap *h) {
+    free_all(h->objects);
+    free_all(h->settled);
     *h = (struct heap){0};
 }
 

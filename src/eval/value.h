@@ -204,8 +204,9 @@ struct module_object {
 
 struct heap {
     struct object *objects;
-    size_t n_objects;    /* alive or not yet collected */
-    size_t since_bytes;  /* allocated since the last collection */
+    struct object *settled; /* those that stay until the heap is freed */
+    size_t since_bytes;     /* allocated since the last collection */
+    size_t n_visited;       /* values that the last collection went through */
     struct object *gray; /* marked, insides not yet: no recursion, however deep the data */
 };
 
@@ -253,6 +254,10 @@ void object_mark(struct heap *h, struct object *o);
 void heap_mark_insides(struct heap *h, struct graph *g);
 /* Frees what is not marked, and unmarks the rest. */
 void heap_sweep(struct heap *h);
+/* All objects but `except` stay from now on and are not gone through again: collections then take
+ * as long as what the script made is large. Leaves it when some object can still change, or holds
+ * a node. */
+void heap_settle(struct heap *h, const struct object *except);
 void heap_free(struct heap *h);
 
 /* The same number, or the very same object. */

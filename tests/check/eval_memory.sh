@@ -40,3 +40,16 @@ few=$(peak million.nn rounds=200000)
 many=$(peak million.nn rounds=1000000)
 echo "$few KiB for 200,000 evaluations, $many KiB for 1,000,000"
 [ "$many" -lt $((few + few / 20 + 4000)) ]
+
+# A loop holds one batch at a time, however many epochs it goes through.
+cat > batches.nn <<'END'
+param epochs = 1
+data = load_digits(train=2000, test=100)
+n = 0
+for b in data.train.batches(50, epochs=epochs) { n = n + len(b.images) }
+assert(n == epochs * len(data.train.images))
+END
+few=$(peak batches.nn)
+many=$(peak batches.nn epochs=40)
+echo "$few KiB for 1 epoch, $many KiB for 40"
+[ "$many" -lt $((few + few / 4 + 8000)) ]
