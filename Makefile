@@ -181,6 +181,9 @@ $(BUILD)/ops/%.$(1).o: src/ops/%.c Makefile | $(PACKAGES)
 endef
 $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 
+# Their loops over elements become vector code at that level only.
+$(BUILD)/data/dataset.o $(BUILD)/tensor/tensor.o: OPTIMIZE := $(KERNEL)
+
 $(BUILD)/%.o: src/%.c Makefile | $(GENERATED) $(PACKAGES)
 	@mkdir -p $(@D)
 	$(call say,CC    $@)$(CC) $(ALL_C) $(DEPS) -c -o $@ $<

@@ -104,12 +104,7 @@ struct shape dataset_field_shape(const struct dataset *d, int i) {
 
 static void scale_bytes(float *restrict out, const uint8_t *restrict bytes, int64_t n,
                         float divisor) {
-    enum { LANES = 16 }; /* a length known to the compiler, which makes it vector code */
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            out[i + k] = (float)bytes[i + k] / divisor;
-    for (; i < n; i++)
+    for (int64_t i = 0; i < n; i++)
         out[i] = (float)bytes[i] / divisor;
 }
 
@@ -185,8 +180,8 @@ static struct tensor *new_examples(const struct dataset *d, int i, int64_t n) {
     int64_t dim[MAX_RANK];
     memcpy(dim, stored->dim, sizeof dim);
     dim[0] = n;
-    return (stored->phantom ? tensor_new_phantom : tensor_new)(dataset_field_dtype(d, i),
-                                                               stored->rank, dim);
+    return (stored->phantom ? tensor_new_phantom : tensor_new_unset)(
+        dataset_field_dtype(d, i), stored->rank, dim);
 }
 
 static bool new_batch(const struct dataset *d, int64_t n, struct tensor **out) {
@@ -299,7 +294,7 @@ bool dataset_slice(struct dataset *d, int64_t first, int64_t n) {
 static struct tensor *rows_in_order(struct tensor *old, struct tensor *order) {
     if (!old)
         return tensor_ref(order);
-    struct tensor *rows = tensor_new(DTYPE_I32, 1, order->dim);
+    struct tensor *rows = tensor_new_unset(DTYPE_I32, 1, order->dim);
     const int32_t *of = order->data, *from = old->data;
     for (int64_t i = 0; rows && i < rows->n_elements; i++)
         ((int32_t *)rows->data)[i] = from[of[i]];
@@ -309,7 +304,7 @@ static struct tensor *rows_in_order(struct tensor *old, struct tensor *order) {
 bool dataset_shuffle(struct dataset *d) {
     if (d->phantom)
         return true;
-    struct tensor *order = tensor_new(DTYPE_I32, 1, &d->length);
+    struct tensor *order = tensor_new_unset(DTYPE_I32, 1, &d->length);
     bool ok = order != NULL;
     if (ok)
         permute(d, EPOCH_FOR_GOOD, order->data);

@@ -234,7 +234,7 @@ static bool read_elements(struct stream *s, int rank, const int64_t *dim, int64_
     struct idx *out = s->out;
     int64_t header_bytes = s->n_read, got, more;
     uint8_t extra;
-    out->bytes = tensor_new(DTYPE_U8, rank, dim);
+    out->bytes = tensor_new_unset(DTYPE_U8, rank, dim);
     if (!out->bytes)
         return fail(out, "needs more memory than there is: %" PRId64 " bytes", n_elements);
     if (!read_content(s, out->bytes->data, n_elements, &got))

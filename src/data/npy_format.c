@@ -283,7 +283,7 @@ static void swap_bytes(struct tensor *t) {
 /* Elements whose first axis is the fastest, in the order in which the last one is. NULL: no
  * memory. */
 static struct tensor *reorder(const struct tensor *t) {
-    struct tensor *out = tensor_new(t->dtype, t->rank, t->dim);
+    struct tensor *out = tensor_new_unset(t->dtype, t->rank, t->dim);
     size_t width = dtype_bytes(t->dtype);
     int64_t stride[MAX_RANK], index[MAX_RANK] = {0}, from = 0;
     for (int i = 0; i < t->rank; i++)
@@ -308,7 +308,7 @@ static bool no_memory(struct npy_stream *s) {
 }
 
 static bool read_elements(struct npy_stream *s, const struct header *h, struct tensor **t) {
-    *t = (s->c->dry ? tensor_new_phantom : tensor_new)(h->dtype, h->rank, h->dim);
+    *t = (s->c->dry ? tensor_new_phantom : tensor_new_unset)(h->dtype, h->rank, h->dim);
     if (!*t)
         return no_memory(s);
     if (s->c->dry)

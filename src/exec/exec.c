@@ -321,7 +321,7 @@ static bool allocate_fetched(const struct plan *p, struct run *r) {
         int64_t dim[MAX_RANK];
         for (int d = 0; d < s->rank; d++)
             dim[d] = s->d[d].k;
-        r->fetched[i] = tensor_new(p->fetch_dtype[i], s->rank, dim);
+        r->fetched[i] = tensor_new_unset(p->fetch_dtype[i], s->rank, dim);
         if (!r->fetched[i])
             return false;
     }

@@ -62,7 +62,7 @@ static struct tensor *cut_rows(struct tensor *t, int axis, int64_t first, int64_
     int64_t dim[MAX_RANK];
     memcpy(dim, t->dim, sizeof dim);
     dim[axis] = n;
-    struct tensor *rows = tensor_new(t->dtype, t->rank, dim);
+    struct tensor *rows = tensor_new_unset(t->dtype, t->rank, dim);
     if (rows)
         copy_rows(t, rows, axis, first, true);
     return rows;
@@ -129,7 +129,7 @@ static bool allocate(struct chunk_run *k) {
         int64_t dim[MAX_RANK];
         for (int d = 0; d < p->shape.rank; d++)
             dim[d] = p->shape.d[d].k;
-        k->whole[i] = tensor_new(p->dtype, p->shape.rank, dim);
+        k->whole[i] = tensor_new_unset(p->dtype, p->shape.rank, dim);
         if (!k->whole[i])
             return out_of_memory(k);
         if (p->axis >= 0)

@@ -1,6 +1,7 @@
 /* Storage, references, copies and conversions of tensors. Storage is 64-byte aligned (a cache line,
- * an AVX-512 register); big storage is aligned to 2 MiB and offered to the kernel for huge pages,
- * which saves the page faults and TLB misses of large weights. References are counted without
+ * an AVX-512 register); that of a small tensor stands behind its head, in one block; big storage is
+ * aligned to 2 MiB and offered to the kernel for huge pages, which saves the page faults and TLB
+ * misses of large weights. References are counted without
  * atomics: a tensor's references may be taken and dropped by one thread only. */
 #define _GNU_SOURCE
 #include "tensor/tensor.h"
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 
 #define LINE_BYTES      ((size_t)64)
+#define SMALL_BYTES     ((size_t)1024)
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
@@ -30,33 +32,57 @@ static bool count_elements(enum dtype t, int rank, const int64_t *dim, int64_t *
     return fits || empty;
 }
 
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
 static void *storage_new(size_t n_bytes) {
     size_t align = n_bytes >= HUGE_FROM_BYTES ? HUGE_PAGE_BYTES : LINE_BYTES;
-    size_t rounded = n_bytes ? (n_bytes + align - 1) & ~(align - 1) : align;
+    size_t rounded = round_up(n_bytes, align);
     void *data = aligned_alloc(align, rounded);
-    if (!data)
-        return NULL;
-    if (align == HUGE_PAGE_BYTES)
+    if (data && align == HUGE_PAGE_BYTES)
         madvise(data, rounded, MADV_HUGEPAGE);
-    memset(data, 0, rounded);
     return data;
+}
+
+static void set_header(struct tensor *new, enum dtype t, int rank, const int64_t *dim,
+                       int64_t n_elements) {
+    *new = (struct tensor){.dtype = t, .rank = rank, .n_elements = n_elements, .refs = 1};
+    if (rank)
+        memcpy(new->dim, dim, (size_t)rank * sizeof *dim);
 }
 
 static struct tensor *header_new(enum dtype t, int rank, const int64_t *dim, int64_t n_elements) {
     struct tensor *new = malloc(sizeof *new);
+    if (new)
+        set_header(new, t, rank, dim, n_elements);
+    return new;
+}
+
+static struct tensor *small_new(enum dtype t, int rank, const int64_t *dim, int64_t n_elements) {
+    size_t head_bytes = round_up(sizeof(struct tensor), LINE_BYTES);
+    size_t bytes = round_up((size_t)n_elements * dtype_bytes(t), LINE_BYTES);
+    struct tensor *new = aligned_alloc(LINE_BYTES, head_bytes + bytes);
     if (!new)
         return NULL;
-    *new = (struct tensor){.dtype = t, .rank = rank, .n_elements = n_elements, .refs = 1};
-    if (rank)
-        memcpy(new->dim, dim, (size_t)rank * sizeof *dim);
+    set_header(new, t, rank, dim, n_elements);
+    new->data = (char *)new + head_bytes;
+    new->one_block = true;
     return new;
 }
 
 struct tensor *tensor_new(enum dtype t, int rank, const int64_t *dim) {
+    struct tensor *new = tensor_new_unset(t, rank, dim);
+    if (new)
+        memset(new->data, 0, tensor_bytes(new));
+    return new;
+}
+
+struct tensor *tensor_new_unset(enum dtype t, int rank, const int64_t *dim) {
     assert(rank >= 0 && rank <= MAX_RANK);
     int64_t n;
     if (!count_elements(t, rank, dim, &n))
         return NULL;
+    if ((size_t)n * dtype_bytes(t) <= SMALL_BYTES)
+        return small_new(t, rank, dim, n);
     struct tensor *new = header_new(t, rank, dim, n);
     if (!new)
         return NULL;
@@ -129,7 +155,7 @@ void tensor_unref(struct tensor *t) {
         tensor_unref(t->base);
     else if (t->phantom)
         munmap(t->data, phantom_bytes(t));
-    else
+    else if (!t->one_block)
         free(t->data);
     free(t);
 }
@@ -137,7 +163,7 @@ void tensor_unref(struct tensor *t) {
 struct tensor *tensor_copy(const struct tensor *t) {
     if (t->phantom)
         return tensor_new_phantom(t->dtype, t->rank, t->dim);
-    struct tensor *copy = tensor_new(t->dtype, t->rank, t->dim);
+    struct tensor *copy = tensor_new_unset(t->dtype, t->rank, t->dim);
     if (copy)
         memcpy(copy->data, t->data, tensor_bytes(t));
     return copy;
@@ -193,7 +219,7 @@ struct tensor *tensor_cast(const struct tensor *t, enum dtype to) {
         return tensor_copy(t);
     if (t->phantom)
         return tensor_new_phantom(to, t->rank, t->dim);
-    struct tensor *cast = tensor_new(to, t->rank, t->dim);
+    struct tensor *cast = tensor_new_unset(to, t->rank, t->dim);
     if (!cast)
         return NULL;
     switch (to) {
@@ -210,7 +236,7 @@ struct tensor *tensor_cast(const struct tensor *t, enum dtype to) {
 }
 
 struct tensor *tensor_scalar(enum dtype t, double value) {
-    struct tensor *scalar = tensor_new(t, 0, NULL);
+    struct tensor *scalar = tensor_new_unset(t, 0, NULL);
     if (scalar)
         tensor_set(scalar, 0, value);
     return scalar;

@@ -18,11 +18,14 @@ struct tensor {
     void *data;
     int refs;
     struct tensor *base; /* a view keeps the tensor whose storage it shows */
+    bool one_block; /* the storage stands behind this head */
     bool phantom; /* what it holds is not known: of a dry run, which computes shapes only */
 };
 
 /* New, zeroed, one reference. NULL when there is not enough memory or the size overflows. */
 struct tensor *tensor_new(enum dtype t, int rank, const int64_t *dim);
+/* The same for whoever writes every element next: it holds anything. */
+struct tensor *tensor_new_unset(enum dtype t, int rank, const int64_t *dim);
 /* The same with contents that nobody knows: its storage reads as zeros and takes no memory until it
  * is written. Views, copies and casts of a phantom are phantoms. */
 struct tensor *tensor_new_phantom(enum dtype t, int rank, const int64_t *dim);
