@@ -58,13 +58,12 @@ static struct tensor *header_new(enum dtype t, int rank, const int64_t *dim, int
 }
 
 static struct tensor *small_new(enum dtype t, int rank, const int64_t *dim, int64_t n_elements) {
-    size_t head_bytes = round_up(sizeof(struct tensor), LINE_BYTES);
     size_t bytes = round_up((size_t)n_elements * dtype_bytes(t), LINE_BYTES);
-    struct tensor *new = aligned_alloc(LINE_BYTES, head_bytes + bytes);
+    struct tensor *new = malloc(sizeof *new + bytes + LINE_BYTES - 1);
     if (!new)
         return NULL;
     set_header(new, t, rank, dim, n_elements);
-    new->data = (char *)new + head_bytes;
+    new->data = (void *)round_up((uintptr_t)(new + 1), LINE_BYTES);
     new->one_block = true;
     return new;
 }
