@@ -76,7 +76,12 @@ UNITS    := $(sort $(wildcard tests/unit/*.c))
 SUITES   := $(basename $(notdir $(if $(UNITS),$(shell grep -l '^void suite_' $(UNITS)))))
 UNIT_OBJ := $(UNITS:tests/unit/%.c=$(BUILD)/tests/unit.o/%.o) $(BUILD)/tests/unit.o/suites.o
 
-.PHONY: build run test accept clean install help asan tsan goldens FORCE
+# make bench PEERS=/path of an environment that has them; ONLY=words of rows; QUICK=1.
+PEERS    :=
+ONLY     :=
+QUICK    :=
+
+.PHONY: build run test accept bench clean install help asan tsan goldens FORCE
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -91,6 +96,10 @@ test: build $(BUILD)/tests/unit
 
 accept: build
 	BUILD=$(BUILD) tests/accept
+
+bench: build
+	NNRUN=$(abspath $(BUILD)/nnrun) python3 tests/bench/bench.py --peers "$(PEERS)" --only "$(ONLY)" \
+	    $(if $(QUICK),--quick)
 
 goldens: build
 	BUILD=$(BUILD) tests/run --accept-goldens
@@ -110,6 +119,7 @@ help:
 	@echo 'make run         build, then train the deep network of models/mnist_deep.nn'
 	@echo 'make test        unit tests, golden programs, include ranks; ends "N passed, N failed"'
 	@echo 'make accept      the long proof: full trainings held to their accuracy bands'
+	@echo 'make bench       times beside PyTorch and TensorFlow (tests/bench/README.md); QUICK=1 ONLY=word PEERS=folder'
 	@echo 'make asan        build and test with AddressSanitizer and UBSan, in build/asan'
 	@echo 'make tsan        build and test with ThreadSanitizer, in build/tsan'
 	@echo 'make goldens     rewrite the expected texts of tests/errors and tests/dump, for review'

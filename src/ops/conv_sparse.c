@@ -1,7 +1,7 @@
 /* The two gradients of a convolution whose result was max-pooled: rules, and the choice of kernels.
  *
  * The gradient of the convolution's result is zero but at the winners of the pooling's windows. So
- * it is never built: in come dk, what the pooled gradient has become at the winners, and for each of
+ * it is not built: in come dk, what the pooled gradient has become at the winners, and for each of
  * its elements the winner's place in its window, ky * kw + kx. An element of dk that is zero counts
  * for nothing, even against an infinity. Windows may overlap: what falls on one position adds up.
  *
@@ -46,12 +46,156 @@ bool conv_block_input_gradient_shape(struct shape_call *c) {
 
 #ifdef OPS_KERNELS
 
+/* Of the first-level cache, whose rest is for sums and lists. */
+static const double cached_bytes = 24 << 10;
+
+/* For so many rows or columns of pooled windows: the positions, and the rows or columns of the
+ * image that those see. */
+static int64_t positions_of(int64_t windows, int64_t k, int64_t stride) {
+    return (windows - 1) * stride + k;
+}
+
+static int64_t laid_along(const struct sparse *s, int64_t windows, int axis) {
+    const struct window *g = &s->base.g, *p = &s->pool;
+    int64_t n = axis ? positions_of(windows, p->kw, p->sw) : positions_of(windows, p->kh, p->sh);
+    if (s->unrolled)
+        return n;
+    return axis ? (n - 1) * g->sw + window_extent(g->kw, g->dw)
+                : (n - 1) * g->sh + window_extent(g->kh, g->dh);
+}
+
+static double region_vectors(const struct sparse *s, int64_t rows, int64_t columns) {
+    return (double)laid_along(s, rows, 0) * (double)laid_along(s, columns, 1) *
+           (double)(s->unrolled ? s->n_vectors : 1);
+}
+
+/* The largest regions that fit into a cache of so many vectors: whole rows of windows if possible,
+ * whole images, several images. */
+static void cut_regions(struct sparse *s, int64_t images) {
+    int64_t ph = s->pool.oh, pw = s->pool.ow;
+    s->images = s->rows = 1;
+    s->columns = pw;
+    for (int64_t k = 2;
+         s->columns > 1 && region_vectors(s, 1, s->columns) > cached_bytes / VECTOR_BYTES; k++)
+        s->columns = ceil_div(pw, k);
+    if (s->columns < pw)
+        return;
+    s->rows = ph;
+    for (int64_t k = 2; s->rows > 1 && region_vectors(s, s->rows, pw) > cached_bytes / VECTOR_BYTES;
+         k++)
+        s->rows = ceil_div(ph, k);
+    if (s->rows == ph)
+        s->images = max_i64(
+            1, min_i64(images, (int64_t)(cached_bytes / VECTOR_BYTES / region_vectors(s, ph, pw))));
+}
+
+static void lay_regions(struct sparse *s, int64_t lanes) {
+    const struct window *g = &s->base.g;
+    s->laid_rows = laid_along(s, s->rows, 0);
+    s->laid_columns = laid_along(s, s->columns, 1);
+    if (s->unrolled) {
+        s->conv_column = s->n_vectors * lanes;
+        s->padded_rows = (s->laid_rows - 1) * g->sh + window_extent(g->kh, g->dh);
+        s->padded_columns = (s->laid_columns - 1) * g->sw + window_extent(g->kw, g->dw);
+        /* whole vectors are read, from any element on */
+        s->padded = ceil_div(s->padded_rows * s->padded_columns * g->c, lanes) * lanes + lanes;
+        s->conv_row = s->laid_row = s->laid_columns * s->conv_column;
+    } else {
+        s->phase_columns = ceil_div(s->laid_columns, g->dw);
+        /* odd, so that rows do not meet in the same sets of the cache */
+        s->laid_row = ((s->phase_columns * g->dw) | 1) * lanes;
+        s->conv_row = s->laid_row * g->sh;
+    }
+    s->laid_image = s->laid_rows * s->laid_row;
+    s->block = s->images * s->laid_image;
+}
+
+static void find_places(struct sparse *s, int64_t lanes, struct arena *a) {
+    const struct window *g = &s->base.g, *p = &s->pool;
+    s->place = arena_array(a, int32_t, s->columns * p->kh * p->kw);
+    int32_t *to = s->place;
+    for (int64_t j = 0; j < s->columns; j++)
+        for (int64_t place = 0; place < p->kh * p->kw; place++) {
+            int64_t column = j * p->sw + place % p->kw, x = column * g->sw;
+            int64_t at = s->unrolled ? column * s->conv_column
+                                     : (x % g->dw * s->phase_columns + x / g->dw) * lanes;
+            *to++ = (int32_t)(place / p->kw * s->conv_row + at);
+        }
+}
+
+/* Cuts a grid of vectors, of which `row` and `taps_row` elements are a row, into tiles. */
+static void cut_tiles(struct sparse *s, int64_t rows, int64_t columns, const struct tap_tile *from,
+                      int64_t lanes) {
+    int64_t across = ceil_div(columns, MAX_TILE_SIDE);
+    int64_t height = min_i64(MAX_TILE_SIDE, MAX_TILE / ceil_div(columns, across));
+    int64_t down = ceil_div(rows, height);
+    for (int64_t i = 0; i < down * across; i++) {
+        int64_t y = i / across * rows / down, x = i % across * columns / across;
+        struct tap_tile t = *from;
+        t.rows = (int)((i / across + 1) * rows / down - y);
+        t.columns = (int)((i % across + 1) * columns / across - x);
+        t.laid += y * t.laid_row + x * lanes;
+        t.taps += y * t.taps_row + x * lanes;
+        s->tiles[s->n_tiles++] = t;
+    }
+}
+
+static void make_tiles(struct sparse *s, int64_t lanes, struct arena *a) {
+    const struct window *g = &s->base.g;
+    struct tap_tile all = {0};
+    s->tiles = arena_array(a, struct tap_tile, s->n_vectors);
+    if (!s->unrolled) {
+        all.laid_row = s->laid_row * g->dh;
+        all.taps_row = g->kw * lanes;
+        cut_tiles(s, g->kh, g->kw, &all, lanes);
+        return;
+    }
+    int64_t full = s->n_vectors / MAX_TILE_SIDE, rest = s->n_vectors % MAX_TILE_SIDE;
+    all.laid_row = all.taps_row = MAX_TILE_SIDE * lanes;
+    if (full)
+        cut_tiles(s, full, MAX_TILE_SIDE, &all, lanes);
+    all.laid = all.taps = full * MAX_TILE_SIDE * lanes;
+    if (rest)
+        cut_tiles(s, 1, rest, &all, lanes);
+}
+
+struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_t lanes,
+                                          int64_t images, struct kernel_work *w, struct arena *a) {
+    const struct window *g = &of->conv, *p = &of->pool;
+    if (window_work(g) == 0 || p->n * p->oh * p->ow == 0)
+        return NULL;
+    if (g->groups > 1) {
+        w->why = "no sparse: channels in groups";
+        return NULL;
+    }
+    int64_t taps = g->kh * g->kw;
+    struct sparse *s = arena_new(a, struct sparse);
+    *s = (struct sparse){.base.g = *g, .pool = *p, .n_blocks = ceil_div(g->c, lanes)};
+    s->n_vectors = ceil_div(taps * g->c, lanes);
+    s->unrolled = 2 * s->n_vectors <= taps * s->n_blocks;
+    if (s->unrolled)
+        s->n_blocks = 1;
+    else
+        s->n_vectors = taps;
+    cut_regions(s, images);
+    lay_regions(s, lanes);
+    if ((double)s->block > INT32_MAX / 2) {
+        w->why = "no sparse: what a window sees is too large";
+        return NULL;
+    }
+    find_places(s, lanes, a);
+    make_tiles(s, lanes, a);
+    return s;
+}
+
 static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    KERNEL(conv_sparse_by_dense)(&KERNEL(conv2d_filter_gradient_kernel), c, w, a);
+    if (!KERNEL(conv_sparse_filter)(c, w, a))
+        KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    KERNEL(conv_sparse_by_dense)(&KERNEL(conv2d_input_gradient_kernel), c, w, a);
+    if (!KERNEL(conv_sparse_input)(c, w, a))
+        KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {

@@ -8,7 +8,7 @@
 
 #ifdef OPS_KERNELS
 
-struct by_dense {
+struct dense_way {
     struct conv_base base; /* its window: the pooling's */
     const struct kernel *inner;
     const void *inner_geometry;
@@ -56,7 +56,7 @@ struct sparse_window KERNEL(conv_sparse_window)(const struct kernel_arg *image,
 }
 
 /* The call of the kernel within. in: room for its operands. */
-static struct kernel_call inner_call(const struct by_dense *p, const struct kernel_call *c,
+static struct kernel_call inner_call(const struct dense_way *p, const struct kernel_call *c,
                                      struct kernel_arg in[2]) {
     struct kernel_call inner = *c;
     in[0] = p->of_filter ? c->in[0] : p->dense;
@@ -71,7 +71,7 @@ static struct kernel_call inner_call(const struct by_dense *p, const struct kern
 
 static void run_by_dense(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
                          void *scratch) {
-    const struct by_dense *p = c->geometry;
+    const struct dense_way *p = c->geometry;
     const struct kernel_arg *dk = &c->in[p->of_filter], *winner = dk + 1;
     if (phase == 0 && is_wide(c)) {
         lay_out_f64(&p->base.g, dk->data, winner->data, c->shared, begin, end);
@@ -84,9 +84,9 @@ static void run_by_dense(const struct kernel_call *c, int phase, int64_t begin, 
     }
 }
 
-void KERNEL(conv_sparse_by_dense)(const struct kernel *inner, struct kernel_call *c,
-                                  struct kernel_work *w, struct arena *a) {
-    struct by_dense *p = arena_new(a, struct by_dense);
+static void by_dense(const struct kernel *inner, struct kernel_call *c, struct kernel_work *w,
+                     struct arena *a) {
+    struct dense_way *p = arena_new(a, struct dense_way);
     p->of_filter = c->in[1].dtype != DTYPE_U8; /* x, dk, winner, not dk, winner, filter */
     const struct kernel_arg *image = p->of_filter ? &c->in[0] : &c->out[0];
     const struct kernel_arg *filter = p->of_filter ? &c->out[0] : &c->in[2];
@@ -109,17 +109,30 @@ void KERNEL(conv_sparse_by_dense)(const struct kernel *inner, struct kernel_call
     c->geometry = p;
 }
 
-static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    KERNEL(conv_sparse_by_dense)(&KERNEL(conv2d_filter_gradient_im2col_kernel), c, w, a);
+static void prepare_filter_dense(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    by_dense(&KERNEL(conv2d_filter_gradient_kernel), c, w, a);
 }
 
-static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    KERNEL(conv_sparse_by_dense)(&KERNEL(conv2d_input_gradient_im2col_kernel), c, w, a);
+static void prepare_input_dense(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    by_dense(&KERNEL(conv2d_input_gradient_kernel), c, w, a);
 }
 
+static void prepare_filter_reference(struct kernel_call *c, struct kernel_work *w,
+                                     struct arena *a) {
+    by_dense(&KERNEL(conv2d_filter_gradient_im2col_kernel), c, w, a);
+}
+
+static void prepare_input_reference(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    by_dense(&KERNEL(conv2d_input_gradient_im2col_kernel), c, w, a);
+}
+
+const struct kernel KERNEL(conv_block_filter_gradient_dense_kernel) = {
+    .prepare = prepare_filter_dense, .run = run_by_dense};
+const struct kernel KERNEL(conv_block_input_gradient_dense_kernel) = {
+    .prepare = prepare_input_dense, .run = run_by_dense};
 const struct kernel KERNEL(conv_block_filter_gradient_reference_kernel) = {
-    .prepare = prepare_filter_gradient, .run = run_by_dense};
+    .prepare = prepare_filter_reference, .run = run_by_dense};
 const struct kernel KERNEL(conv_block_input_gradient_reference_kernel) = {
-    .prepare = prepare_input_gradient, .run = run_by_dense};
+    .prepare = prepare_input_reference, .run = run_by_dense};
 
 #endif

@@ -1,6 +1,6 @@
 /* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each
  * convolution and dense product, the chosen kernel and its reference, on one and on two threads, in
- * interleaved rounds. First checks that two threads really give twice one thread's multiply-add
+ * interleaved rounds; of pooled convolutions the gradients from the winners and the dense ones. First checks that two threads really give twice one thread's multiply-add
  * rate: on a shared machine they may not.
  *
  *     bench_conv [batch [rounds [words of the name]]]
@@ -21,6 +21,8 @@
 BUILDS(conv2d_im2col_kernel)
 BUILDS(conv2d_input_gradient_im2col_kernel)
 BUILDS(conv2d_filter_gradient_im2col_kernel)
+BUILDS(conv_block_filter_gradient_dense_kernel)
+BUILDS(conv_block_input_gradient_dense_kernel)
 BUILDS(matmul_blas_kernel)
 #define REFERENCE(id, isa)                                                                         \
     ((isa) == ISA_AVX512 ? &id##_avx512 : (isa) == ISA_AVX2 ? &id##_avx2 : &id##_portable)
@@ -202,6 +204,55 @@ static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, 
     free(y.data);
 }
 
+/* The gradients of a pooled convolution, half of dk zero, against those by the dense gradient. */
+static void bench_block(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c,
+                        int64_t k, int64_t o, int64_t pool, int64_t stride) {
+    int64_t out = (size + stride - 1) / stride;
+    struct kernel_arg x = new_arg(4, (int64_t[]){n, size, size, c}),
+                      f = new_arg(4, (int64_t[]){k, k, c, o}),
+                      dk = new_arg(4, (int64_t[]){n, out, out, o}), winner = dk;
+    winner.dtype = DTYPE_U8;
+    winner.data = new_memory((size_t)(n * out * out * o));
+    uint32_t random = 1;
+    int64_t before = pool > stride ? (pool - stride) / 2 : 0;
+    for (int64_t i = 0; i < n * out * out * o; i++) {
+        random = random * 1664525 + 1013904223;
+        if (random >> 31)
+            ((float *)dk.data)[i] = 0;
+        int64_t y = i / o / out % out * stride - before, x0 = i / o % out * stride - before;
+        int64_t a = (random >> 8) % pool, b = (random >> 16) % pool;
+        a = y + a < 0 || y + a >= size ? before : a, b = x0 + b < 0 || x0 + b >= size ? before : b;
+        ((uint8_t *)winner.data)[i] = (uint8_t)(a * pool + b);
+    }
+    struct attr same = {.kind = ATTR_STRING, .s = "SAME"};
+    struct attr attr[8] = {{.kind = ATTR_SHAPE},
+                           ints(1, 1),
+                           same,
+                           ints(1, 1),
+                           {.kind = ATTR_INT, .i = 1},
+                           ints(pool, pool),
+                           ints(stride, stride),
+                           same};
+    const struct kernel *kernels[2][2] = {
+        {kernel_find(isa, OP_conv_block_filter_gradient),
+         REFERENCE(conv_block_filter_gradient_dense_kernel, isa)},
+        {kernel_find(isa, OP_conv_block_input_gradient),
+         REFERENCE(conv_block_input_gradient_dense_kernel, isa)}};
+    struct kernel_arg in[2][3] = {{x, dk, winner}, {dk, winner, f}}, result[2] = {f, x};
+    for (int i = 0; i < 2; i++) {
+        struct kernel_call call = {
+            .n_in = 3, .n_out = 1, .in = in[i], .out = &result[i], .attr = attr};
+        char text[80];
+        snprintf(text, sizeof text, "%s pooled %s", name, i ? "input gradient" : "filter gradient");
+        if (i == 0 || c > 1)
+            report(text, kernels[i], &call, 2.0 * (double)(n * size * size * k * k * c * o));
+    }
+    free(x.data);
+    free(f.data);
+    free(dk.data);
+    free(winner.data);
+}
+
 static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, int64_t k, bool ta,
                           bool tb) {
     struct kernel_arg in[2] = {new_arg(2, ta ? (int64_t[]){k, m} : (int64_t[]){m, k}),
@@ -280,6 +331,12 @@ int main(int argc, char **argv) {
     check_machine();
     bench_conv(isa, "conv1 28x28x1 5x5x32", n, 28, 1, 5, 32, 1);
     bench_conv(isa, "conv2 14x14x32 5x5x64", n, 14, 32, 5, 64, 1);
+    bench_block(isa, "conv1", n, 28, 1, 5, 32, 2, 2);
+    bench_block(isa, "conv2", n, 14, 32, 5, 64, 2, 2);
+    bench_block(isa, "32x32x64 3x3x64", n, 32, 64, 3, 64, 2, 2);
+    bench_block(isa, "32x32x64 3x3x64 by 3/2", n, 32, 64, 3, 64, 3, 2);
+    bench_block(isa, "32x32x3 5x5x32", n, 32, 3, 5, 32, 2, 2);
+    bench_block(isa, "8x8x256 3x3x256", n, 8, 256, 3, 256, 2, 2);
     bench_pool(isa, "pool1 28x28x32", n, 28, 32);
     bench_pool(isa, "pool2 14x14x64", n, 14, 64);
     bench_product(isa, "fc1 forward", n, 1024, 3136, false, false);

@@ -1,6 +1,6 @@
 /* The gradients of a max-pooled convolution against naive loops in double over the dense gradient:
- * many geometries of both windows, both dtypes, every instruction set, the chosen kernel and the
- * reference by the dense gradient. */
+ * many geometries of both windows, both dtypes, every instruction set; the chosen kernel, the one
+ * by the dense gradient, and the reference. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +12,8 @@
 
 KERNELS_OF(filter_gradient, conv_block_filter_gradient_kernel);
 KERNELS_OF(input_gradient, conv_block_input_gradient_kernel);
+KERNELS_OF(filter_gradient_dense, conv_block_filter_gradient_dense_kernel);
+KERNELS_OF(input_gradient_dense, conv_block_input_gradient_dense_kernel);
 KERNELS_OF(filter_gradient_reference, conv_block_filter_gradient_reference_kernel);
 KERNELS_OF(input_gradient_reference, conv_block_input_gradient_reference_kernel);
 
@@ -19,7 +21,7 @@ KERNELS_OF(input_gradient_reference, conv_block_input_gradient_reference_kernel)
 struct trial {
     struct geometry conv, pool;
     struct kernel_arg x, filter, dk, winner;
-    double *d; /* the dense gradient */
+    double *d, *size; /* the dense gradient, and the sum of magnitudes that it is made of */
     double *sum, *scale;
     bool of_filter;
 };
@@ -46,8 +48,9 @@ static void draw(struct trial *t, uint64_t seed) {
         if (next_random(&seed) % 2)
             kernelrun_set(&t->dk, i, 0);
         int64_t image = i / p->c / p->ow / p->oh;
-        t->d[((image * p->h + y + ky) * p->w + x + kx) * p->c + i % p->c] +=
-            kernelrun_get(&t->dk, i);
+        int64_t at = ((image * p->h + y + ky) * p->w + x + kx) * p->c + i % p->c;
+        t->d[at] += kernelrun_get(&t->dk, i);
+        t->size[at] += fabs(kernelrun_get(&t->dk, i));
     }
 }
 
@@ -55,15 +58,14 @@ static void add_touch(void *context, const struct touch *touch) {
     struct trial *t = context;
     int64_t channels = t->conv.c / t->conv.groups, results = t->conv.o / t->conv.groups;
     for (int64_t o = 0; o < t->conv.o; o++) {
-        double d = t->d[touch->result + o];
-        for (int64_t c = 0; c < channels && d != 0; c++) {
+        double d = t->d[touch->result + o], size = t->size[touch->result + o];
+        for (int64_t c = 0; c < channels && size != 0; c++) {
             int64_t image = touch->image + o / results * channels + c;
             int64_t tap = (touch->tap * channels + c) * t->conv.o + o;
             int64_t at = t->of_filter ? tap : image;
-            double v =
-                d * (t->of_filter ? kernelrun_get(&t->x, image) : kernelrun_get(&t->filter, tap));
-            t->sum[at] += v;
-            t->scale[at] += fabs(v);
+            double v = t->of_filter ? kernelrun_get(&t->x, image) : kernelrun_get(&t->filter, tap);
+            t->sum[at] += d * v;
+            t->scale[at] += size * fabs(v);
         }
     }
 }
@@ -101,9 +103,11 @@ static void check_gradient(struct trial *t, bool of_filter) {
     CU_ASSERT_FATAL(t->sum && t->scale);
     windows_visit(&t->conv, add_touch, t);
     for (int isa = 0; isa <= (int)kernel_best_isa(); isa++) {
-        check_kernel(t, of_filter ? filter_gradient[isa] : input_gradient[isa], (enum isa)isa);
-        check_kernel(t, of_filter ? filter_gradient_reference[isa] : input_gradient_reference[isa],
-                     (enum isa)isa);
+        const struct kernel *kernels[2][3] = {
+            {input_gradient[isa], input_gradient_dense[isa], input_gradient_reference[isa]},
+            {filter_gradient[isa], filter_gradient_dense[isa], filter_gradient_reference[isa]}};
+        for (int k = 0; k < 3; k++)
+            check_kernel(t, kernels[of_filter][k], (enum isa)isa);
     }
     free(t->sum);
     free(t->scale);
@@ -118,12 +122,15 @@ static void check(const struct geometry *conv, const struct geometry *pool, enum
     t.filter = kernelrun_arg(type, 4, (int64_t[]){g->kh, g->kw, g->c / g->groups, g->o}, &seed);
     t.dk = kernelrun_arg(type, 4, (int64_t[]){p->n, p->oh, p->ow, p->c}, &seed);
     t.winner = kernelrun_empty(DTYPE_U8, 4, t.dk.dim);
-    t.d = calloc((size_t)(p->n * p->h * p->w * p->c) + 1, sizeof *t.d);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(t.d);
+    size_t n = (size_t)(p->n * p->h * p->w * p->c) + 1;
+    t.d = calloc(n, sizeof *t.d);
+    t.size = calloc(n, sizeof *t.size);
+    CU_ASSERT_FATAL(t.d && t.size);
     draw(&t, seed);
     check_gradient(&t, true);
     check_gradient(&t, false);
     free(t.d);
+    free(t.size);
     kernelrun_free(&t.x);
     kernelrun_free(&t.filter);
     kernelrun_free(&t.dk);

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""nnrun beside PyTorch and TensorFlow: `make bench`. See README.md here.
+
+    bench.py [--quick] [--only WORD] [--peers FOLDER] [--threads 2] [--out build/bench]
+"""
+import argparse
+import datetime
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import machine
+import measures
+import peer
+import report
+import rounds
+import rows
+
+DATA_FOLDERS = {"mnist": ["MNIST_data", "mnist"], "fashion": ["fashion-mnist"],
+                "cifar10": ["cifar-10-batches-bin", "cifar10"]}
+
+
+def has_data(kind):
+    root = os.environ["NNRUN_DATA"]
+    return not kind or any(os.path.isdir(os.path.join(root, f)) for f in DATA_FOLDERS[kind])
+
+
+def every_row():
+    return rows.ROWS + measures.MEASURES
+
+
+def wanted(options):
+    for row in every_row():
+        if options.quick and not row.quick:
+            continue
+        if options.only and not any(w in (row.name + " " + row.what) for w in options.only.split(",")):
+            continue
+        yield row
+
+
+def measure_all(options, peers, skipped):
+    plan = rounds.Plan(0.4, 5, True) if options.quick else rounds.Plan(0.6, 7, False)
+    results = []
+    for row in wanted(options):
+        if not has_data(row.data):
+            skipped.append("%s: no %s in %s" % (row.name, row.data, os.environ["NNRUN_DATA"]))
+            continue
+        try:
+            if isinstance(row, rows.Row):
+                found = rounds.measure(row, peers, options.threads, plan)
+            else:
+                found = row.run(peers, options.threads, plan)
+        except (RuntimeError, ValueError) as why:
+            skipped.append("%s: %s" % (row.name, why))
+            print("%s: %s" % (row.name, why), flush=True)
+            continue
+        for one in found if isinstance(found, list) else [found]:
+            results.append(one)
+            print(report.text(one), flush=True)
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer rows, the best known settings")
+    parser.add_argument("--only", default="", help="rows whose name or text has one of these words")
+    parser.add_argument("--peers", default="", help="a virtual environment that has the peers")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", default=os.path.join(machine.BUILT))
+    options = parser.parse_args()
+    os.environ.setdefault("NNRUN_DATA", os.path.join(machine.TOP, "..", "shared", "data"))
+    os.makedirs(machine.BUILT, exist_ok=True)
+    before = machine.check(options.threads)
+    print("machine: " + machine.words(before), flush=True)
+    kinds = ["torch"] if options.quick else ["torch", "tensorflow", "debian"]
+    peers, missing = peer.find(options.peers, options.threads, kinds)
+    for m in missing:
+        print("missing: " + m, flush=True)
+    skipped = list(missing)
+    results = measure_all(options, peers, skipped)
+    for p in peers.values():
+        p.stop()
+    after = machine.check(options.threads)
+    about = ["%s; %s; %d threads; peers: %s" % (
+        datetime.date.today(), machine.description(), options.threads,
+        ", ".join(p.name for p in peers.values()) or "none"),
+        "machine before: %s; after: %s" % (machine.words(before), machine.words(after))]
+    if not (before["free"] and after["free"]):
+        about.append("**void: two threads do not give %.1f times one's rate; others use the machine**"
+                     % machine.FREE)
+    report.write(options.out, {"about": about, "results": results, "skipped": skipped,
+                               "machine": [before, after]})
+    print("\n" + "\n".join(about) + "\n\n" + report.markdown(results), end="")
+
+
+if __name__ == "__main__":
+    main()

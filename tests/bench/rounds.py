@@ -1,0 +1,81 @@
+"""One row: the peers' settings tried in a short round, then nnrun and the best in turns."""
+import nnrun
+from peer import Failed
+from rows import network as network_of
+from stats import close, median, ratios, steps_for
+
+FINALISTS = 2
+
+
+class Plan:
+    """How long is measured: seconds of a round, rounds, and whether settings are tried."""
+
+    def __init__(self, seconds, rounds, quick):
+        self.seconds, self.rounds, self.quick = seconds, rounds, quick
+
+
+def try_settings(peer, kind, row, plan, result):
+    """Opens the settings of a peer, [(seconds a step, setting)] of the best; the others' times are
+    noted."""
+    network = network_of(row, kind)
+    if not network:
+        return []
+    names = [row.best[kind]] if plan.quick and kind in row.best else peer.settings(network)
+    names = ["malloc," + s for s in names] + ([] if plan.quick or not row.plain_malloc else names[:1])
+    found = result["peers"].setdefault(peer.name, {})
+    tried = []
+    for setting in names:
+        try:
+            peer.ask(network, setting, do="open", n=2)
+            once = peer.seconds_a_step(network, setting, 1)
+            n = steps_for(once, plan.seconds / 2)
+            tried.append((peer.seconds_a_step(network, setting, n), setting))
+            found[setting] = [1e3 * tried[-1][0]]
+        except Failed as why:
+            found[setting] = "failed: %s" % why
+    return [(seconds, network, setting) for seconds, setting in sorted(tried)[:FINALISTS]]
+
+
+def measure(row, peers, threads, plan):
+    result = {"row": row.name, "what": row.what, "unit": "ms", "goal": row.goal, "nnrun": [],
+              "peers": {}, "notes": []}
+    chosen = {kind: try_settings(peer, kind, row, plan, result) for kind, peer in peers.items()}
+    own_steps = steps_for(nnrun.seconds_a_step(row, 5, threads), plan.seconds)
+    warm = max(3, own_steps // 5)
+    times = {}
+    for _ in range(plan.rounds):
+        result["nnrun"].append(1e3 * nnrun.seconds_a_step(row, own_steps, threads, warm))
+        for kind, finalists in chosen.items():
+            for seconds, network, setting in finalists:
+                n = steps_for(seconds, plan.seconds)
+                ms = 1e3 * peers[kind].seconds_a_step(network, setting, n)
+                times.setdefault((kind, setting), []).append(ms)
+    for (kind, setting), values in times.items():
+        result["peers"][peers[kind].name][setting] = values
+    choose(result, peers, times)
+    if row.loss:
+        compare_losses(row, peers, threads, chosen, result)
+    for kind, peer in peers.items():
+        if network_of(row, kind):
+            peer.close(network_of(row, kind))
+    return result
+
+
+def choose(result, peers, times):
+    """The best peer with its best setting: the lowest median."""
+    if not times:
+        return
+    kind, setting = min(times, key=lambda k: median(times[k]))
+    values = times[kind, setting]
+    result["best"] = {"peer": peers[kind].name, "setting": setting, "values": values}
+    result["ratios"] = ratios(result["nnrun"], values)
+
+
+def compare_losses(row, peers, threads, chosen, result):
+    result["losses"] = {"nnrun": nnrun.mean_loss(row, threads)}
+    for kind, finalists in chosen.items():
+        if finalists:
+            _, network, setting = finalists[0]
+            result["losses"][peers[kind].name] = peers[kind].ask(network, setting, do="loss")["loss"]
+    mine = result["losses"]["nnrun"]
+    result["learns"] = all(close(mine, l, row.band) for l in result["losses"].values())
