@@ -1,7 +1,8 @@
 /* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each
- * convolution and dense product, the chosen kernel and its reference, on one and on two threads, in
- * interleaved rounds; of pooled convolutions the gradients from the winners and the dense ones. First checks that two threads really give twice one thread's multiply-add
- * rate: on a shared machine they may not.
+ * convolution and dense product, the chosen kernel and its reference, and of pooled convolutions
+ * the gradients from the winners and the dense ones, on one and on two threads, in interleaved
+ * rounds. First checks that two threads really give twice one thread's multiply-add rate: on a
+ * shared machine they may not.
  *
  *     bench_conv [batch [rounds [words of the name]]]
  *

@@ -1,4 +1,4 @@
-/* Kernels against the figures of PyTorch: convolution, pooling, their gradients, cross-entropy;
+/* Kernels against the figures of PyTorch: convolution, pooling, both as one block, their gradients;
  * both dtypes, every instruction set. Through the same table as plans use. */
 #include <stdio.h>
 
@@ -81,6 +81,82 @@ static void convolution(void) {
     figures_close(f);
 }
 
+/* What conv_block's gradients are given: each winner's place, which a figure is too. */
+static struct kernel_arg winners(struct figures *f, int number, const int64_t *dim) {
+    struct kernel_arg w = kernelrun_empty(DTYPE_U8, 4, dim);
+    int64_t n = 0;
+    const double *place = figures_find(f, "winner", number, &n);
+    CU_ASSERT_FATAL(place && n == kernelrun_count(&w));
+    for (int64_t i = 0; i < n; i++)
+        ((uint8_t *)w.data)[i] = (uint8_t)place[i];
+    return w;
+}
+
+static void check_block(struct figures *f, int number, const double *v, enum dtype t) {
+    struct geometry g = {.n = (int64_t)v[0],
+                         .h = (int64_t)v[1],
+                         .w = (int64_t)v[2],
+                         .c = (int64_t)v[3],
+                         .kh = (int64_t)v[4],
+                         .kw = (int64_t)v[5],
+                         .o = (int64_t)v[6],
+                         .sh = (int64_t)v[7],
+                         .sw = (int64_t)v[8],
+                         .dh = (int64_t)v[9],
+                         .dw = (int64_t)v[10],
+                         .same = v[11] < 0,
+                         .sized = v[11] >= 0,
+                         .top = (int64_t)v[11],
+                         .bottom = (int64_t)v[12],
+                         .left = (int64_t)v[13],
+                         .right = (int64_t)v[14]};
+    windows_settle(&g);
+    struct geometry p = {.h = g.oh,
+                         .w = g.ow,
+                         .kh = (int64_t)v[15],
+                         .kw = (int64_t)v[16],
+                         .sh = (int64_t)v[17],
+                         .sw = (int64_t)v[18],
+                         .same = true};
+    windows_settle(&p);
+    const int64_t x_dim[4] = {g.n, g.h, g.w, g.c}, f_dim[4] = {g.kh, g.kw, g.c, g.o};
+    const int64_t y_dim[4] = {g.n, p.oh, p.ow, g.o};
+    struct kernel_arg x = figures_arg(f, "x", number, t, 4, x_dim);
+    struct kernel_arg filter = figures_arg(f, "filter", number, t, 4, f_dim);
+    struct kernel_arg dk = figures_arg(f, "dk", number, t, 4, y_dim);
+    struct kernel_arg winner = winners(f, number, y_dim);
+    struct attr attr[8] = {{.kind = ATTR_SHAPE, .shape = shape_const(4, x_dim)},
+                           kernelrun_ints(2, g.sh, g.sw),
+                           windows_padding(&g),
+                           kernelrun_ints(2, g.dh, g.dw),
+                           {.kind = ATTR_INT, .i = 1},
+                           kernelrun_ints(2, p.kh, p.kw),
+                           kernelrun_ints(2, p.sh, p.sw),
+                           windows_padding(&p)};
+    check(f, OP_conv_block_input_gradient, (struct kernel_arg[]){dk, winner, filter}, 3, attr, "dx",
+          number, 4, x_dim);
+    attr[0].shape = shape_const(4, f_dim);
+    check(f, OP_conv_block_filter_gradient, (struct kernel_arg[]){x, dk, winner}, 3, attr,
+          "dfilter", number, 4, f_dim);
+    kernelrun_free(&x);
+    kernelrun_free(&filter);
+    kernelrun_free(&dk);
+    kernelrun_free(&winner);
+}
+
+static void block(void) {
+    struct figures *f = figures_open("block.txt");
+    const double *v;
+    int64_t n = 0;
+    int number = 1;
+    for (; (v = figures_find(f, "case", number, &n)); number++) {
+        check_block(f, number, v, DTYPE_F64);
+        check_block(f, number, v, DTYPE_F32);
+    }
+    CU_ASSERT(number > 1);
+    figures_close(f);
+}
+
 static void check_pool(struct figures *f, int number, const double *v, enum dtype t) {
     struct geometry g = {.n = (int64_t)v[0],
                          .h = (int64_t)v[1],
@@ -127,5 +203,6 @@ static void pooling(void) {
 void suite_reference_kernels(void) {
     unit_suite("reference: kernels against PyTorch");
     unit_test("convolution and its gradients", convolution);
+    unit_test("gradients of pooled convolution", block);
     unit_test("pooling and its gradients", pooling);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the figures of this folder with PyTorch, an implementation that is not ours: values and
-gradients of convolution, pooling and cross-entropy, dropout under a fixed mask, ten steps of
-Adam and of momentum.
+gradients of convolution, pooling, both as one block, and cross-entropy, dropout under a fixed mask,
+ten steps of Adam and of momentum.
 
     /usr/bin/python3 tests/data/reference/make.py        # rewrites the .txt files beside it
 
@@ -131,6 +131,56 @@ def make_conv2d():
                                     *(sizes or (-1, -1, -1, -1))])
         for name, value in (("x", x), ("filter", f), ("y", y), ("dy", dys[0]), ("dx", dx),
                             ("dfilter", df)):
+            figures.add("%s_%d" % (name, i), value)
+    figures.write()
+
+
+def block(x, f, bias, stride, dilation, sizes, k, pool_stride):
+    """conv2d, bias, relu, max_pool under SAME; also each winner's place in its window."""
+    y = torch.relu(conv2d(x, f, stride, True, dilation, 1, sizes) + bias)
+    left, right, top, bottom = pads(y, k, pool_stride, True)
+    padded = F.pad(to_nchw(y), (left, right, top, bottom), value=float("-inf"))
+    pooled, at = F.max_pool2d(padded, k, pool_stride, return_indices=True)
+    row, column = at // padded.shape[3], at % padded.shape[3]
+    row -= torch.arange(pooled.shape[2])[:, None] * pool_stride[0]
+    column -= torch.arange(pooled.shape[3]) * pool_stride[1]
+    return to_nhwc(pooled), to_nhwc(row * k[1] + column)
+
+
+def make_blocks():
+    figures = Figures("block", "y = max_pool(relu(conv2d(x, filter) + bias)), with each winner's "
+                      "place in its window; dx, dfilter, dbias for the gradient dy, which is dk where "
+                      "y > 0. case: n, h, w, c, kh, kw, o, strides, dilation, padding top, bottom, "
+                      "left, right (-1: SAME), the pooling's window and strides, SAME.")
+    one = (1, 1)
+    cases = [
+        (2, 6, 7, 3, 3, 3, 5, one, one, None, (2, 2), (2, 2)),
+        (1, 7, 8, 1, 5, 5, 4, one, one, None, (3, 3), (2, 2)),
+        (1, 9, 8, 2, 3, 2, 3, (2, 1), (1, 2), (1, 2, 0, 1), (2, 3), (1, 2)),
+        (1, 5, 5, 9, 1, 1, 9, one, one, None, (2, 2), (2, 2)),
+        (3, 4, 4, 18, 3, 3, 2, one, one, (0, 0, 0, 0), (2, 2), (2, 2)),
+    ]
+    for i, (n, h, w, c, kh, kw, o, stride, dilation, sizes, k, pool_stride) in enumerate(cases, 1):
+        inputs = [eighths((n, h, w, c), 20 * i), eighths((kh, kw, c, o), 20 * i + 1),
+                  eighths((o,), 20 * i + 2)]
+        dys, winners = [], []
+
+        def dy(y):
+            dys.append(eighths(y.shape, 20 * i + 3))
+            return dys[0]
+
+        def run(x, f, bias):
+            y, winner = block(x, f, bias, stride, dilation, sizes, k, pool_stride)
+            winners.append(winner)
+            return y
+        y, dx, df, dbias = derive(run, inputs, dy)
+        assert torch.equal(*winners)
+        figures.add("case_%d" % i, [n, h, w, c, kh, kw, o, *stride, *dilation,
+                                    *(sizes or (-1, -1, -1, -1)), *k, *pool_stride])
+        for name, value in (("x", inputs[0]), ("filter", inputs[1]), ("bias", inputs[2]), ("y", y),
+                            ("winner", winners[0]), ("dy", dys[0]),
+                            ("dk", torch.where(y > 0, dys[0], torch.zeros_like(y))), ("dx", dx),
+                            ("dfilter", df), ("dbias", dbias)):
             figures.add("%s_%d" % (name, i), value)
     figures.write()
 
@@ -326,6 +376,7 @@ def make_optimizers():
 
 if __name__ == "__main__":
     make_conv2d()
+    make_blocks()
     make_pool()
     make_transposed()
     make_images()
