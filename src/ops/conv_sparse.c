@@ -112,15 +112,19 @@ static void lay_regions(struct sparse *s, int64_t lanes) {
 
 static void find_places(struct sparse *s, int64_t lanes, struct arena *a) {
     const struct window *g = &s->base.g, *p = &s->pool;
-    s->place = arena_array(a, int32_t, s->columns * p->kh * p->kw);
-    int32_t *to = s->place;
-    for (int64_t j = 0; j < s->columns; j++)
-        for (int64_t place = 0; place < p->kh * p->kw; place++) {
-            int64_t column = j * p->sw + place % p->kw, x = column * g->sw;
+    int64_t n = s->images * s->rows * s->columns, places = p->kh * p->kw;
+    s->place = arena_array(a, int32_t, n * places);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t image = k / s->columns / s->rows, i = k / s->columns % s->rows, j = k % s->columns;
+        for (int64_t place = 0; place < places; place++) {
+            int64_t row = i * p->sh + place / p->kw, column = j * p->sw + place % p->kw;
+            int64_t x = column * g->sw;
             int64_t at = s->unrolled ? column * s->conv_column
                                      : (x % g->dw * s->phase_columns + x / g->dw) * lanes;
-            *to++ = (int32_t)(place / p->kw * s->conv_row + at);
+            s->place[k * places + place] =
+                (int32_t)(image * s->laid_image + row * s->conv_row + at);
         }
+    }
 }
 
 /* Cuts a grid of vectors, of which `row` and `taps_row` elements are a row, into tiles. */
@@ -188,13 +192,38 @@ struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_
     return s;
 }
 
-static void prepare_filter_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_filter)(c, w, a))
+/* In accesses to the first-level cache for a winner's place, which is what bounds both ways: direct
+ * convolution multiplies about one vector an access, and a place takes about eight to be listed.
+ * Measured with half of dk zero; three quarters is taken to be listed, for relu is not certain. */
+bool KERNEL(conv_sparse_pays)(const struct sparse *s, int64_t lanes, int accesses,
+                              struct kernel_work *w) {
+    const struct window *g = &s->base.g;
+    double positions = (double)(g->oh * g->ow) / (double)(s->pool.oh * s->pool.ow);
+    double dense = positions * (double)(g->kh * g->kw * g->c) / (double)lanes;
+    if (8 + 0.75 * accesses * (double)(s->n_blocks * s->n_vectors) < dense)
+        return true;
+    w->why = positions < 2 ? "no sparse: nearly as many windows as positions"
+                           : "no sparse: few multiplications a winner";
+    return false;
+}
+
+static void prepare_filter(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    if (!KERNEL(conv_sparse_filter)(c, w, a, false))
         KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
 }
 
-static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_input)(c, w, a))
+static void prepare_input(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    if (!KERNEL(conv_sparse_input)(c, w, a, false))
+        KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
+}
+
+static void prepare_sparse_filter(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    if (!KERNEL(conv_sparse_filter)(c, w, a, true))
+        KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
+}
+
+static void prepare_sparse_input(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    if (!KERNEL(conv_sparse_input)(c, w, a, true))
         KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
 }
 
@@ -203,9 +232,9 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
     p->run(c, phase, begin, end, scratch);
 }
 
-const struct kernel KERNEL(conv_block_filter_gradient_kernel) = {.prepare = prepare_filter_gradient,
-                                                                 .run = run};
-const struct kernel KERNEL(conv_block_input_gradient_kernel) = {.prepare = prepare_input_gradient,
-                                                                .run = run};
+const struct kernel KERNEL(conv_block_filter_gradient_kernel) = {prepare_filter, run};
+const struct kernel KERNEL(conv_block_input_gradient_kernel) = {prepare_input, run};
+const struct kernel KERNEL(conv_block_filter_gradient_sparse_kernel) = {prepare_sparse_filter, run};
+const struct kernel KERNEL(conv_block_input_gradient_sparse_kernel) = {prepare_sparse_input, run};
 
 #endif

@@ -29,8 +29,11 @@ enum { MAX_TILE = 25, MAX_TILE_SIDE = 5 };
     X(1, 2)                                                                                        \
     X(1, 3)                                                                                        \
     X(1, 4)                                                                                        \
-    X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5)        \
-        X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
+    X(1, 5)                                                                                        \
+    X(2, 1)                                                                                        \
+    X(2, 2)                                                                                        \
+    X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3)        \
+        X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
 #else
 enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
@@ -38,8 +41,11 @@ enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
     X(1, 2)                                                                                        \
     X(1, 3)                                                                                        \
     X(1, 4)                                                                                        \
-    X(1, 5) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1)        \
-        X(4, 2) X(4, 3) X(5, 1) X(5, 2)
+    X(1, 5)                                                                                        \
+    X(2, 1)                                                                                        \
+    X(2, 2)                                                                                        \
+    X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1) X(4, 2) X(4, 3) X(5, 1)        \
+        X(5, 2)
 #endif
 
 /* Taps that stay in registers together: rows x columns of vectors. In elements: where they begin
@@ -66,26 +72,37 @@ struct sparse {
     int64_t phase_columns; /* in blocks: columns that are dw apart lie side by side */
     int64_t padded_rows, padded_columns, padded; /* unrolled: of what a region sees; elements */
     int64_t laid_row, laid_image, block, conv_row, conv_column; /* elements, one to the next */
-    int32_t *place; /* [columns][place]: a winner's element behind that of its row of windows */
+    int32_t *place; /* [window of a region][place]: the winner's element of the laid image */
     int n_tiles;
     struct tap_tile *tiles;
     int64_t n_groups, n_splits; /* units: groups of images, shares of channels */
 };
 
-/* A region: images [m0, m1) and windows [i0, i1) x [j0, j1). */
+/* A region: images [m0, m1) and windows [i0, i1) x [j0, j1), which are neighbours in memory: of
+ * one row, or whole rows, or whole images. */
 struct region {
     int64_t m0, m1, i0, i1, j0, j1;
 };
 
 /* Fills in what follows from the sizes, for `lanes` elements a vector; images: no region has
  * more. NULL, with w->why, when the sizes are for another kernel. */
-struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *s, int64_t lanes,
+struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_t lanes,
                                           int64_t images, struct kernel_work *w, struct arena *a);
 
-/* Each prepares its sparse kernel, or gives false, with w->why. */
-bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
-bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+/* Whether lists of winners promise less work than the dense gradient, else w->why. accesses: to
+ * memory, for each vector that a winner's taps are multiplied with. */
+bool KERNEL(conv_sparse_pays)(const struct sparse *s, int64_t lanes, int accesses,
+                              struct kernel_work *w);
 
+/* Each prepares its sparse kernel, or gives false, with w->why; always: even if it does not pay. */
+bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
+                                bool always);
+bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
+                               bool always);
+
+/* The sparse kernels wherever they can, for tests. */
+extern const struct kernel KERNEL(conv_block_filter_gradient_sparse_kernel);
+extern const struct kernel KERNEL(conv_block_input_gradient_sparse_kernel);
 /* By the dense gradient: with the convolution's own kernels, and with matrix products, which is the
  * reference. */
 extern const struct kernel KERNEL(conv_block_filter_gradient_dense_kernel);

@@ -98,7 +98,10 @@ static void by_dense(const struct kernel *inner, struct kernel_call *c, struct k
     p->dense_bytes = round_64((size_t)arg_count(&p->dense) * (is_wide(c) ? 8 : 4));
     struct kernel_arg in[2];
     struct kernel_call call = inner_call(p, c, in);
+    const char *why = w->why;
+    w->why = NULL;
     inner->prepare(&call, w, a);
+    w->why = why ? why : w->why;
     p->inner_geometry = call.geometry;
     for (int phase = w->n_phases++; phase > 0; phase--)
         w->units[phase] = w->units[phase - 1], w->cost[phase] = w->cost[phase - 1];

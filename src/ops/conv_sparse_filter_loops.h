@@ -81,6 +81,18 @@ static void R(lay_unrolled)(const struct sparse *s, const struct region *r, cons
     }
 }
 
+/* sum += value * what one position sees, a tile of it. The pointer goes from row to row so that the
+ * compiler makes constants of what is within a row. */
+ALWAYS_INLINE void R(gather_one)(const int rows, const int columns, REAL value, const REAL *from,
+                                 int64_t laid_row, R(vector) * sum) {
+    UNROLL(8)
+    for (int r = 0; r < rows; r++, from += laid_row) {
+        UNROLL(8)
+        for (int c = 0; c < columns; c++)
+            sum[r * columns + c] += value * R(load)(from + c * R(N_LANES));
+    }
+}
+
 /* sums += value * what each of n positions sees, a tile of it; few sums: kept several times, so
  * that they need not wait for each other. */
 ALWAYS_INLINE void R(gather_tile)(const int rows, const int columns, const int sets, int64_t n,
@@ -97,19 +109,12 @@ ALWAYS_INLINE void R(gather_tile)(const int rows, const int columns, const int s
     int64_t e = 0;
     for (; e + sets <= n; e += sets) {
         UNROLL(8)
-        for (int k = 0; k < sets; k++) {
-            const REAL *from = laid + at[e + k], v = value[e + k];
-            UNROLL(32)
-            for (int q = 0; q < rows * columns; q++)
-                sum[k * rows * columns + q] +=
-                    v * R(load)(from + q / columns * laid_row + q % columns * L);
-        }
+        for (int k = 0; k < sets; k++)
+            R(gather_one)
+        (rows, columns, value[e + k], laid + at[e + k], laid_row, sum + k * rows * columns);
     }
-    for (; sets > 1 && e < n; e++) {
-        UNROLL(32)
-        for (int q = 0; q < rows * columns; q++)
-            sum[q] += value[e] * R(load)(laid + at[e] + q / columns * laid_row + q % columns * L);
-    }
+    for (; sets > 1 && e < n; e++)
+        R(gather_one)(rows, columns, value[e], laid + at[e], laid_row, sum);
     UNROLL(32)
     for (int q = rows * columns; q < sets * rows * columns; q++)
         sum[q % (rows * columns)] += sum[q];

@@ -38,10 +38,11 @@ ALWAYS_INLINE void R(scatter_tile)(const int rows, const int columns, int64_t n,
         tap[q] = R(load)(filter + q / columns * filter_row + q % columns * L);
     for (int64_t e = 0; e < n; e++) {
         REAL *to = laid + at[e], v = value[e];
-        UNROLL(32)
-        for (int q = 0; q < rows * columns; q++) {
-            REAL *sum = to + q / columns * laid_row + q % columns * L;
-            R(store)(sum, R(load)(sum) + v * tap[q]);
+        UNROLL(8)
+        for (int r = 0; r < rows; r++, to += laid_row) {
+            UNROLL(8)
+            for (int c = 0; c < columns; c++)
+                R(store)(to + c * L, R(load)(to + c * L) + v * tap[r * columns + c]);
         }
     }
 }

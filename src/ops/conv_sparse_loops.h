@@ -24,42 +24,40 @@ static struct R(lists) R(lists_in)(const struct sparse *s, int64_t channels, cha
     return l;
 }
 
-/* Appends to a list of `count` what is not zero in a row of n windows, each `step` elements behind
- * the one before; gives the new count. All is written, and what is zero then written over: a branch
- * would be guessed wrong half the time. */
-ALWAYS_INLINE int32_t R(list_row)(const REAL *restrict dk, const uint8_t *restrict winner,
-                                  int64_t step, int64_t n, const int32_t *restrict place,
-                                  int64_t places, int32_t row, int32_t count, int32_t *restrict at,
-                                  REAL *restrict value) {
-    for (int64_t j = 0, k = 0; j < n; j++, k += step, place += places) {
-        BITS bits;
-        memcpy(&bits, dk + k, sizeof bits);
-        memcpy(value + count, &bits, sizeof bits);
-        at[count] = row + place[winner[k]];
-        count += (BITS)(bits << 1) != 0; /* neither 0 nor -0 */
-    }
-    return count;
+/* One more of a channel's windows: gives the new count. It is written in any case, and what is zero
+ * then written over: a branch would be guessed wrong half the time. */
+ALWAYS_INLINE int64_t R(list_window)(const REAL *dk, int32_t place, int32_t *restrict at,
+                                     REAL *restrict value, int64_t count) {
+    BITS bits;
+    memcpy(&bits, dk, sizeof bits);
+    memcpy(value + count, &bits, sizeof bits);
+    at[count] = place;
+    return count + ((BITS)(bits << 1) != 0); /* neither 0 nor -0 */
 }
 
-/* Lists what is not zero for channels [o0, o1). */
+/* Lists what is not zero for channels [o0, o1). The windows of a region are neighbours in memory;
+ * of the last channel alone the list is made twice. */
 static __attribute__((noinline)) void R(list_winners)(const struct sparse *s,
                                                       const struct region *r, const REAL *dk,
                                                       const uint8_t *winner, int64_t o0, int64_t o1,
                                                       const struct R(lists) * l) {
     const struct window *p = &s->pool;
-    int64_t places = p->kh * p->kw, step = p->c, n = r->j1 - r->j0;
+    int64_t places = p->kh * p->kw, step = p->c, most = l->most;
+    int64_t n = (r->m1 - r->m0) * (r->i1 - r->i0) * (r->j1 - r->j0);
     int64_t first = ((r->m0 * p->oh + r->i0) * p->ow + r->j0) * step;
-    for (int64_t o = o0; o < o1; o++) {
-        int32_t *at = l->at + (o - o0) * l->most, count = 0;
-        REAL *value = l->value + (o - o0) * l->most;
-        for (int64_t m = 0; m < r->m1 - r->m0; m++)
-            for (int64_t i = 0; i < r->i1 - r->i0; i++) {
-                int64_t from = first + (m * p->oh + i) * p->ow * step + o;
-                int64_t row = m * s->laid_image + i * p->sh * s->conv_row;
-                count = R(list_row)(dk + from, winner + from, step, n, s->place, places,
-                                    (int32_t)row, count, at, value);
-            }
-        l->n[o - o0] = count;
+    dk += first, winner += first;
+    for (int64_t o = o0; o < o1; o += 2) {
+        int64_t next = min_i64(o + 1, o1 - 1), n0 = 0, n1 = 0;
+        int32_t *at0 = l->at + (o - o0) * most, *at1 = l->at + (next - o0) * most;
+        REAL *value0 = l->value + (o - o0) * most, *value1 = l->value + (next - o0) * most;
+        const int32_t *place = s->place;
+        int64_t k0 = o, k1 = next;
+        for (int64_t i = 0; i < n; i++, k0 += step, k1 += step, place += places) {
+            n0 = R(list_window)(dk + k0, place[winner[k0]], at0, value0, n0);
+            n1 = R(list_window)(dk + k1, place[winner[k1]], at1, value1, n1);
+        }
+        l->n[o - o0] = (int32_t)n0;
+        l->n[next - o0] = (int32_t)n1;
     }
 }
 

@@ -1,5 +1,5 @@
 /* The gradients of a max-pooled convolution against naive loops in double over the dense gradient:
- * many geometries of both windows, both dtypes, every instruction set; the chosen kernel, the one
+ * many geometries of both windows, both dtypes, every instruction set; the sparse kernel, the one
  * by the dense gradient, and the reference. */
 #include <float.h>
 #include <math.h>
@@ -10,8 +10,8 @@
 #include "unit.h"
 #include "windows.h"
 
-KERNELS_OF(filter_gradient, conv_block_filter_gradient_kernel);
-KERNELS_OF(input_gradient, conv_block_input_gradient_kernel);
+KERNELS_OF(filter_gradient, conv_block_filter_gradient_sparse_kernel);
+KERNELS_OF(input_gradient, conv_block_input_gradient_sparse_kernel);
 KERNELS_OF(filter_gradient_dense, conv_block_filter_gradient_dense_kernel);
 KERNELS_OF(input_gradient_dense, conv_block_input_gradient_dense_kernel);
 KERNELS_OF(filter_gradient_reference, conv_block_filter_gradient_reference_kernel);
@@ -183,8 +183,64 @@ static void sweep(void) {
             check(&g, &p, i % 3 ? DTYPE_F32 : DTYPE_F64);
 }
 
+/* Rows of windows that are cut, in blocks of channels and unrolled. */
+static void wide(void) {
+    for (int i = 0; i < 2; i++) {
+        struct geometry p, g = {.n = 2,
+                                .h = 7,
+                                .w = 233,
+                                .c = i ? 2 : 20,
+                                .kh = 5,
+                                .kw = i ? 5 : 2,
+                                .sh = 1,
+                                .sw = 1,
+                                .o = 3,
+                                .dw = 2 - i,
+                                .same = true};
+        windows_settle(&g);
+        CU_ASSERT(pooled(&g, 1, &p));
+        check(&g, &p, DTYPE_F32);
+        check(&g, &p, DTYPE_F64);
+    }
+}
+
+/* One of the sizes 1, 2, .. most, small ones more often. */
+static int64_t draw_size(uint64_t *seed, int64_t most) {
+    int64_t cut = 1 + (int64_t)(next_random(seed) % (uint64_t)most);
+    return 1 + (int64_t)(next_random(seed) % (uint64_t)cut);
+}
+
+/* Sizes drawn from far more than can all be tried: filters up to 11 x 11, images from one pixel to
+ * rows that are cut, up to 67 images and 130 channels. */
+static void drawn(void) {
+    enum { N_TRIALS = 70, MOST_WORK = 600000 };
+    uint64_t seed = 3;
+    for (int done = 0; done < N_TRIALS;) {
+        struct geometry g = {.n = draw_size(&seed, 67),
+                             .h = draw_size(&seed, 30),
+                             .w = draw_size(&seed, 200),
+                             .c = draw_size(&seed, 130),
+                             .kh = draw_size(&seed, 11),
+                             .kw = draw_size(&seed, 11),
+                             .sh = draw_size(&seed, 3),
+                             .sw = draw_size(&seed, 3),
+                             .o = draw_size(&seed, 130),
+                             .dh = draw_size(&seed, 2),
+                             .dw = draw_size(&seed, 2)};
+        struct geometry p;
+        g.same = next_random(&seed) % 2;
+        windows_settle(&g);
+        if (!pooled(&g, (int)(next_random(&seed) % N_POOLS), &p) ||
+            g.n * p.oh * p.ow * g.kh * g.kw * g.c * g.o > MOST_WORK)
+            continue;
+        check(&g, &p, done++ % 3 ? DTYPE_F32 : DTYPE_F64);
+    }
+}
+
 void suite_ops_conv_sparse(void) {
     unit_suite("ops: gradients of pooled convolution");
+    unit_test("sizes drawn", drawn);
+    unit_test("wide images", wide);
     unit_test("odd sizes", odd);
     unit_test("strides, dilations, groups and paddings", sweep);
 }
