@@ -202,7 +202,7 @@ struct node *graph_intern(struct graph *g, const struct node *like) {
         if (same_node(n, &probe))
             return n;
     struct node *n = node_copy(g, &probe);
-    n->visit = 0, n->group = 0, n->reachable = false;
+    n->visit = 0, n->group = 0, n->space = n->row_axis = 0, n->reachable = false;
     if (n->op->id == OP_constant)
         tensor_ref(n->value);
     if (n->op->id == OP_scan)

@@ -41,6 +41,7 @@ struct node {
     };
     uint32_t serial; /* from 1, in the order its graph made nodes in; not part of what it is */
     int group; /* plan graphs: elementwise group it runs in, 0 = none (opt/fuse.c) */
+    uint8_t space, row_axis; /* in its group: enum ew_space of ir/kernel.h; where rows begin */
     /* book-keeping of graph.c and of walks */
     uint64_t hash;
     struct node *bucket_next;

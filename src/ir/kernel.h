@@ -39,14 +39,22 @@ struct kernel_fault {
     int instruction;         /* of an elementwise step's program */
 };
 
-/* A chain of elementwise ops over one shape. Operands are numbered: 0..n_in-1 the inputs, then one
- * a result of an instruction. */
+/* A chain of elementwise ops over one shape, with reductions of what they compute. Operands are
+ * numbered: 0..n_in-1 the inputs, then one a result of an instruction, then one a spread.
+ *
+ * The shape is cut into rows, which are computed whole: the last row_rank axes are a row's. Most
+ * values have an element for each of the shape (FULL). A sum, mean, max or min over a row has one
+ * for each row (ROW), and so have elementwise results of such; a spread makes it FULL again by
+ * repeating it along its row. A reduction over axes before (or over all) is complete when all rows
+ * are done, so no instruction reads it (TOTAL). */
 enum { MAX_EW_INSTRUCTIONS = 64, MAX_EW_INPUTS = 24, MAX_EW_OUTPUTS = 24 };
+enum ew_space { EW_FULL, EW_ROW, EW_TOTAL };
 struct ew_instruction {
-    enum op_id op;       /* an EW1, EW2, CMP2 row, where or cast */
+    enum op_id op;       /* an EW1, EW2, CMP2 row, where, cast or a reduction */
     enum dtype in_dtype; /* of its operands (of x and y in where) */
     enum dtype dtype;    /* of its result */
     int16_t operand[3];  /* -1: none */
+    uint8_t space;       /* of its result; operands have the same, those of a reduction are FULL */
 };
 
 /* Whether its kernel may meet an element that it cannot take: whole numbers are not divided by 0
@@ -57,11 +65,13 @@ static inline bool ew_can_raise(const struct ew_instruction *e) {
 }
 
 struct ew_program {
-    int n_in, n_instructions, n_out;
+    int n_in, n_instructions, n_out, n_spreads;
     struct ew_instruction at[MAX_EW_INSTRUCTIONS];
-    int16_t out[MAX_EW_OUTPUTS]; /* operand numbers that are stored */
-    int rank;
-    int64_t dim[MAX_RANK]; /* the shape all results have; inputs broadcast to it */
+    int16_t out[MAX_EW_OUTPUTS];         /* operand numbers that are stored */
+    int16_t spread[MAX_EW_INSTRUCTIONS]; /* the ROW operands that are repeated */
+    uint8_t in_space[MAX_EW_INPUTS]; /* a ROW input has an element for each row, or one at all */
+    int rank, row_rank; /* the last row_rank axes are a row's; 0: rows do not matter */
+    int64_t dim[MAX_RANK]; /* the shape of FULL values; FULL inputs broadcast to it */
 };
 
 struct kernel_call {

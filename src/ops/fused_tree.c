@@ -91,14 +91,14 @@ static int find_leaf(struct compiler *c, int value) {
             return i;
     assert(t->n_leaves < TREE_LEAVES);
     t->leaf[t->n_leaves] = (int16_t)value;
-    t->scalar[t->n_leaves] = value >= 0 && value < c->p->n_in && c->scalar[value];
+    t->scalar[t->n_leaves] = value >= 0 && c->scalar[value];
     return t->n_leaves++;
 }
 
 /* The instruction that makes a value within this expression, or NULL for a leaf. */
 static const struct ew_instruction *inner(const struct compiler *c, int value) {
     int k = value - c->p->n_in;
-    return k >= 0 && c->absorbed[k] ? &c->p->at[k] : NULL;
+    return k >= 0 && k < c->p->n_instructions && c->absorbed[k] ? &c->p->at[k] : NULL;
 }
 
 /* Op codes of scalar operands follow those of tensors. */
@@ -124,7 +124,7 @@ static bool is_product(const struct compiler *c, const struct ew_instruction *in
     if (!in || in->op != OP_mul || inner(c, in->operand[0]) || inner(c, in->operand[1]))
         return false;
     int x = in->operand[0], y = in->operand[1];
-    return !(x < c->p->n_in && c->scalar[x] && y < c->p->n_in && c->scalar[y]);
+    return !(c->scalar[x] && c->scalar[y]);
 }
 
 static void emit_product(struct compiler *c, int op, const struct ew_instruction *in) {

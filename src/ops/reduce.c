@@ -159,21 +159,11 @@ void min_gradient(struct gradient_call *c) { extreme_gradient(c); }
 #ifdef OPS_KERNELS
 
 #include "ops/math.h"
+#include "ops/reduce.h"
 
 /* SUM_BLOCK, ROW_BLOCK: above. PIECE: elements that one unit reduces, about an L1 cache of
- * floats. MAX_WIDTH: results that a unit has under way. */
-enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = 512, N_LANES = 64 };
-
-/* The loops of one op and dtype; see reduce_loops.h. Strides in elements. `acc` is an array of
- * acc_bytes each. */
-struct reducer {
-    size_t acc_bytes;
-    void (*init)(void *acc, int64_t n);
-    void (*runs)(const void *x, int64_t n, int64_t n_runs, int64_t stride, void *acc);
-    void (*rows)(const void *x, int64_t n_rows, int64_t stride, int64_t width, void *acc);
-    void (*join)(const void *part, int64_t n, void *acc);
-    void (*store)(const void *acc, int64_t n, double count, void *out);
-};
+ * floats. */
+enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = REDUCE_WIDTH, N_LANES = 64 };
 enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };
 
 static void sum_init_f64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(double)); }
@@ -396,18 +386,33 @@ static int64_t stretch_of(const struct axes *a, int64_t index, int64_t end, int6
 
 /* Contiguous narrow rows are reduced as fewer wide ones first: a row of 10 floats does not fill
  * a vector. */
-static void reduce_rows(const struct reduction *r, const char *x, int64_t n, int64_t stride,
-                        int64_t width, char *acc, char *wide) {
+void KERNEL(reduce_rows)(const struct reducer *r, const char *x, int64_t n, int64_t stride,
+                         int64_t width, char *acc, char *wide) {
     int64_t fold = stride == width && width <= 64 ? MAX_WIDTH / 2 / width : 1;
     int64_t n_wide = fold > 1 && n >= 2 * fold ? n / fold : 0;
     if (n_wide) {
-        r->reducer->init(wide, fold * width);
-        r->reducer->rows(x, n_wide, fold * width, fold * width, wide);
+        r->init(wide, fold * width);
+        r->rows(x, n_wide, fold * width, fold * width, wide);
         for (int64_t i = 0; i < fold; i++)
-            r->reducer->join(wide + (size_t)(i * width) * r->reducer->acc_bytes, width, acc);
+            r->join(wide + (size_t)(i * width) * r->acc_bytes, width, acc);
     }
     int64_t done = n_wide * fold;
-    r->reducer->rows(x + done * stride * r->element_bytes, n - done, stride, width, acc);
+    r->rows(x + done * stride * r->bytes, n - done, stride, width, acc);
+}
+
+const struct reducer *KERNEL(reduce_find)(enum op_id op, enum dtype t) {
+    switch (op) {
+    case OP_sum:
+        return &reducers_of[t][REDUCE_SUM];
+    case OP_mean:
+        return &reducers_of[t][REDUCE_MEAN];
+    case OP_max:
+        return &reducers_of[t][REDUCE_MAX];
+    case OP_min:
+        return &reducers_of[t][REDUCE_MIN];
+    default:
+        return NULL;
+    }
 }
 
 /* Reduces items [item, end) into acc for the columns [column, column + width) of row k of
@@ -417,8 +422,8 @@ static void unit_rows(const struct reduction *r, const char *x, int64_t k, int64
     x += (offset_of(&r->kept, k) + column) * r->element_bytes;
     while (item < end) {
         int64_t stride, n = stretch_of(&r->reduced, item, end, &stride);
-        reduce_rows(r, x + offset_of(&r->reduced, item) * r->element_bytes, n, stride, width, acc,
-                    wide);
+        KERNEL(reduce_rows)(r->reducer, x + offset_of(&r->reduced, item) * r->element_bytes, n,
+                            stride, width, acc, wide);
         item += n;
     }
 }

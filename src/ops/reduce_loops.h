@@ -192,15 +192,15 @@ static void NAME(extreme_store)(const void *from, int64_t n, double count, void 
 }
 
 static const struct reducer NAME(reducers)[] = {
-    {sizeof(SUM_T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
+    {sizeof(SUM_T), sizeof(T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
      OPS_PASTE(sum_join, SUM_TAG), NAME(sum_store)},
-    {sizeof(SUM_T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
+    {sizeof(SUM_T), sizeof(T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
      OPS_PASTE(sum_join, SUM_TAG), NAME(mean_store)},
-    {sizeof(PROD_T), NAME(prod_init), NAME(prod_runs), NAME(prod_rows), NAME(prod_join),
+    {sizeof(PROD_T), sizeof(T), NAME(prod_init), NAME(prod_runs), NAME(prod_rows), NAME(prod_join),
      NAME(sum_store)},
-    {sizeof(T), NAME(max_init), NAME(max_runs), NAME(max_rows), NAME(max_join),
+    {sizeof(T), sizeof(T), NAME(max_init), NAME(max_runs), NAME(max_rows), NAME(max_join),
      NAME(extreme_store)},
-    {sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join),
+    {sizeof(T), sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join),
      NAME(extreme_store)},
 };
 

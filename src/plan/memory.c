@@ -48,7 +48,7 @@ static bool wants_buffer(const struct value *v) {
  * element by element too. */
 static int find_dying_input(const struct schedule *s, const struct task *t, int step,
                             const struct node *result) {
-    for (int j = 0; j < t->n_in; j++) {
+    for (int j = 0; j < t->n_in && result->space == EW_FULL; j++) {
         const struct value *v = &s->values.at[t->in[j].value];
         if (v->buffer < 0 || v->dies != step || s->buffers[v->buffer].dies != step)
             continue;

@@ -199,7 +199,7 @@ static void choose_late(struct schedule *s, bool *late) {
         struct update *up = &s->updates.at[u];
         struct value *source = &s->values.at[up->source];
         if (source->writer < 0 || source->home >= 0 || !able[source->writer] ||
-            !may_write_variable(&s->tasks.at[source->writer]))
+            source->node->space != EW_FULL || !may_write_variable(&s->tasks.at[source->writer]))
             continue;
         source->home = u;
         up->writer = source->writer;

@@ -1,5 +1,5 @@
-/* Cuts a program into tasks: one for each elementwise group, one for each other node that has a
- * kernel.
+/* Cuts a program into tasks: one for each elementwise group, with the reductions in it, one for
+ * each other node that has a kernel.
  *
  * In: the optimised graph with concrete shapes. Out: tasks with their arguments, the values they
  * pass, the variables' updates. A node inside a group has a value of its own only when something
@@ -60,7 +60,7 @@ static void find_roots(struct cutting *c, struct node *const *roots, int n_roots
         c->root[i] = is_alias(n)    ? c->root[n->in[0]->number]
                      : is_assign(n) ? c->root[n->in[1]->number]
                                     : i;
-        c->group[i] = n->op->trait == OP_ELEMENTWISE && n->group > 0 ? n->group : 0;
+        c->group[i] = n->group;
         c->needed[i] = c->group[i] == 0;
         if (c->group[i] > c->n_groups)
             c->n_groups = c->group[i];
@@ -112,13 +112,26 @@ static void list_groups(struct cutting *c) {
         c->left[g] = c->first_member[g + 1] - c->first_member[g];
 }
 
-/* The input of a program that shows storage `root` under the shape of `seen`: its number, or
- * n_in. */
-static int find_input(const struct cutting *c, const struct task_arg *in, int n_in, int root,
-                      const struct node *seen) {
+/* Where instruction `user` wants its operands: a reduction reads elements of the full shape. */
+static enum ew_space operand_space(const struct node *user) {
+    return user->op->trait == OP_ELEMENTWISE ? user->space : EW_FULL;
+}
+
+/* The inputs of a program under way. */
+struct inputs {
+    int n;
+    struct task_arg at[MAX_EW_INPUTS];
+    uint8_t space[MAX_EW_INPUTS];
+};
+
+/* The input that shows storage `root` under the shape of `seen`, for use in `space`: its number,
+ * or n. */
+static int find_input(const struct cutting *c, const struct inputs *in, int root,
+                      const struct node *seen, enum ew_space space) {
     int i = 0;
-    for (; i < n_in; i++)
-        if (c->root[in[i].node->number] == root && shape_same(&in[i].node->shape, &seen->shape))
+    for (; i < in->n; i++)
+        if (in->space[i] == space && c->root[in->at[i].node->number] == root &&
+            shape_same(&in->at[i].node->shape, &seen->shape))
             break;
     return i;
 }
@@ -128,26 +141,27 @@ static void dissolve_large_groups(struct cutting *c) {
     struct node *const *at = c->s->nodes.at;
     for (int g = 1; g <= c->n_groups; g++) {
         const int *member = c->members + c->first_member[g];
-        int n = c->left[g], n_in = 0, n_out = 0;
-        struct task_arg in[MAX_EW_INPUTS];
+        int n = c->left[g], n_out = 0;
+        struct inputs in = {0};
         bool fits = n <= MAX_EW_INSTRUCTIONS;
         for (int m = 0; fits && m < n; m++) {
             struct node *node = at[member[m]];
             n_out += c->needed[member[m]];
             for (int j = 0; fits && j < node->n_in; j++) {
                 int r = c->root[node->in[j]->number];
-                if (c->group[r] == g || find_input(c, in, n_in, r, node->in[j]) < n_in)
+                enum ew_space space = operand_space(node);
+                if (c->group[r] == g || find_input(c, &in, r, node->in[j], space) < in.n)
                     continue;
-                if (n_in < MAX_EW_INPUTS)
-                    in[n_in++].node = node->in[j];
-                else
-                    fits = false;
+                fits = in.n < MAX_EW_INPUTS;
+                if (fits)
+                    in.at[in.n].node = node->in[j], in.space[in.n++] = space;
             }
         }
         if (fits && n_out <= MAX_EW_OUTPUTS)
             continue;
         for (int m = 0; m < n; m++) {
             c->group[member[m]] = 0;
+            at[member[m]]->space = EW_FULL;
             c->needed[member[m]] = true;
         }
         c->left[g] = 0;
@@ -207,10 +221,53 @@ static void note_reads(struct cutting *c, struct task *t, int task) {
     }
 }
 
-static void set_program_shape(struct ew_program *p, const struct shape *shape) {
-    p->rank = shape->rank;
-    for (int d = 0; d < shape->rank; d++)
-        p->dim[d] = shape->d[d].k;
+/* The shape of the FULL values of members[0..n), and where its rows begin. */
+static void set_program_shape(struct ew_program *p, struct node *const *at, const int *member,
+                              int n) {
+    const struct shape *full = NULL;
+    int row_axis = -1;
+    for (int m = 0; m < n; m++) {
+        const struct node *node = at[member[m]];
+        if (operand_space(node) == EW_FULL)
+            full = node->op->trait == OP_ELEMENTWISE ? &node->shape : &node->in[0]->shape;
+        if (node->space == EW_ROW)
+            row_axis = node->row_axis;
+    }
+    p->rank = full->rank;
+    p->row_rank = row_axis < 0 ? 0 : full->rank - row_axis;
+    for (int d = 0; d < full->rank; d++)
+        p->dim[d] = full->d[d].k;
+}
+
+static void list_inputs(struct cutting *c, struct ew_program *p, struct inputs *in,
+                        const int *member, int n) {
+    struct node *const *at = c->s->nodes.at;
+    int group = c->group[member[0]];
+    for (int m = 0; m < n; m++) {
+        const struct node *node = at[member[m]];
+        enum ew_space space = operand_space(node);
+        for (int j = 0; j < node->n_in; j++) {
+            int r = c->root[node->in[j]->number];
+            if ((group > 0 && c->group[r] == group) ||
+                find_input(c, in, r, node->in[j], space) < in->n)
+                continue;
+            in->at[in->n] = arg_of(c, node->in[j]);
+            in->space[in->n] = p->in_space[in->n] = (uint8_t)space;
+            in->n++;
+        }
+        c->instruction[member[m]] = m;
+    }
+    p->n_in = in->n;
+}
+
+/* The operand number of row value `v` where elements of the full shape are wanted. */
+static int spread_of(struct ew_program *p, int n_instructions, int v) {
+    int i = 0;
+    while (i < p->n_spreads && p->spread[i] != v)
+        i++;
+    if (i == p->n_spreads)
+        p->spread[p->n_spreads++] = (int16_t)v;
+    return p->n_in + n_instructions + i;
 }
 
 /* The program of members[0..n), in the order of their numbers; fills t's arguments. */
@@ -219,31 +276,25 @@ static void build_program(struct cutting *c, struct task *t, const int *member, 
     struct node *const *at = s->nodes.at;
     struct ew_program *p = arena_new(s->keep, struct ew_program);
     int group = c->group[member[0]];
-    struct task_arg in[MAX_EW_INPUTS], out[MAX_EW_OUTPUTS];
-    set_program_shape(p, &at[member[0]]->shape);
-    for (int m = 0; m < n; m++) {
-        const struct node *node = at[member[m]];
-        assert(shape_n_elements(&node->shape) == shape_n_elements(&at[member[0]]->shape));
-        for (int j = 0; j < node->n_in; j++) {
-            int r = c->root[node->in[j]->number];
-            if (group > 0 && c->group[r] == group)
-                continue;
-            if (find_input(c, in, p->n_in, r, node->in[j]) == p->n_in)
-                in[p->n_in++] = arg_of(c, node->in[j]);
-        }
-        c->instruction[member[m]] = m;
-    }
+    struct inputs in = {0};
+    struct task_arg out[MAX_EW_OUTPUTS];
+    set_program_shape(p, at, member, n);
+    list_inputs(c, p, &in, member, n);
     for (int m = 0; m < n; m++) {
         struct node *node = at[member[m]];
         struct ew_instruction *e = &p->at[p->n_instructions++];
-        *e = (struct ew_instruction){
-            .op = node->op->id, .dtype = node->dtype, .operand = {-1, -1, -1}};
+        enum ew_space space = operand_space(node);
+        *e = (struct ew_instruction){.op = node->op->id,
+                                     .dtype = node->dtype,
+                                     .operand = {-1, -1, -1},
+                                     .space = node->space};
         e->in_dtype = node->in[node->n_in - 1]->dtype;
         for (int j = 0; j < node->n_in; j++) {
             int r = c->root[node->in[j]->number];
             bool inside = group > 0 && c->group[r] == group;
-            e->operand[j] = (int16_t)(inside ? p->n_in + c->instruction[r]
-                                             : find_input(c, in, p->n_in, r, node->in[j]));
+            int v = inside ? p->n_in + c->instruction[r] : find_input(c, &in, r, node->in[j], space);
+            bool spread = inside && space == EW_FULL && s->nodes.at[r]->space == EW_ROW;
+            e->operand[j] = (int16_t)(spread ? spread_of(p, n, v) : v);
         }
         if (!c->needed[member[m]])
             continue;
@@ -255,7 +306,7 @@ static void build_program(struct cutting *c, struct task *t, const int *member, 
     t->in = arena_array(s->arena, struct task_arg, t->n_in);
     t->out = arena_array(s->arena, struct task_arg, t->n_out);
     if (t->n_in > 0)
-        memcpy(t->in, in, (size_t)t->n_in * sizeof *in);
+        memcpy(t->in, in.at, (size_t)t->n_in * sizeof *t->in);
     if (t->n_out > 0)
         memcpy(t->out, out, (size_t)t->n_out * sizeof *out);
 }
@@ -295,7 +346,7 @@ static void add_task(struct cutting *c, int i) {
         if (c->needed[member[m]] && !is_scan(t.nodes[m]))
             s->values.at[s->value_of[member[m]]].writer = task;
     }
-    if (t.nodes[0]->op->trait == OP_ELEMENTWISE)
+    if (g > 0 || t.nodes[0]->op->trait == OP_ELEMENTWISE)
         build_program(c, &t, member, n);
     else
         fill_task(c, &t, i, task);

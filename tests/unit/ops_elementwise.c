@@ -12,7 +12,7 @@
 static void add_instruction(struct ew_program *p, enum op_id op, enum dtype t, int a, int b,
                             int c) {
     p->at[p->n_instructions++] =
-        (struct ew_instruction){op, t, t, {(int16_t)a, (int16_t)b, (int16_t)c}};
+        (struct ew_instruction){op, t, t, {(int16_t)a, (int16_t)b, (int16_t)c}, EW_FULL};
 }
 
 /* op over (x, y) of one dtype: element i of the result. */
@@ -20,7 +20,7 @@ static double once(enum isa isa, enum op_id op, enum dtype in, enum dtype out, d
     struct ew_program p = {
         .n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1, .dim = {3}};
     bool unary = op < OP_add || op == OP_cast;
-    p.at[0] = (struct ew_instruction){op, in, out, {0, unary ? -1 : 1, -1}};
+    p.at[0] = (struct ew_instruction){op, in, out, {0, unary ? -1 : 1, -1}, EW_FULL};
     struct trykernel t = {.isa = isa, .program = &p};
     trykernel_in(&t, in, 3, -1);
     trykernel_in(&t, in, 3, -1);

@@ -62,7 +62,7 @@ static void apply(enum isa isa, enum op_id op, int64_t n, const float *x, const 
                   float *out) {
     struct ew_program p = {
         .n_in = 2, .n_instructions = 1, .n_out = 1, .out = {2}, .rank = 1, .dim = {n}};
-    p.at[0] = (struct ew_instruction){op, DTYPE_F32, DTYPE_F32, {0, op == OP_pow ? 1 : -1, -1}};
+    p.at[0] = (struct ew_instruction){op, DTYPE_F32, DTYPE_F32, {0, op == OP_pow ? 1 : -1, -1}, EW_FULL};
     struct trykernel t = {.isa = isa, .program = &p};
     memcpy(trykernel_in(&t, DTYPE_F32, (int)n, -1)->data, x, (size_t)n * sizeof *x);
     memcpy(trykernel_in(&t, DTYPE_F32, (int)n, -1)->data, y, (size_t)n * sizeof *y);

@@ -19,8 +19,20 @@ static void run_all(struct lab *l, struct node **roots, int n) {
     memcpy(roots, l->p.roots, (size_t)n * sizeof *roots);
 }
 
-/* What must hold of any grouping, by brute force: every elementwise node is in a group, members
- * have one shape and fit one program, and the groups can be run one after another. */
+static bool is_reduction(const struct node *n) {
+    return n->op->id == OP_sum || n->op->id == OP_mean || n->op->id == OP_max ||
+           n->op->id == OP_min;
+}
+
+/* The shape that a member goes over. NULL: of values for each row. */
+static const struct shape *shape_of_work(const struct node *n) {
+    if (is_reduction(n)) return &n->in[0]->shape;
+    return n->space == EW_FULL ? &n->shape : NULL;
+}
+
+/* What must hold of any grouping, by brute force: every elementwise node is in a group, and maybe
+ * a reduction; members go over one shape and fit one program, and the groups can be run one after
+ * another. */
 static void check_groups(struct lab *l) {
     struct node_list order =
         graph_order(&l->p.graph, &l->arena, l->p.roots, l->p.n_roots, NULL, NULL);
@@ -30,7 +42,8 @@ static void check_groups(struct lab *l) {
     for (int i = 0; i < n; i++) {
         struct node *node = order.at[i];
         node->number = i;
-        CU_ASSERT_EQUAL(node->group != 0, node->op->trait == OP_ELEMENTWISE);
+        if (node->op->trait == OP_ELEMENTWISE) CU_ASSERT(node->group != 0);
+        if (node->group) CU_ASSERT(node->op->trait == OP_ELEMENTWISE || is_reduction(node));
         CU_ASSERT_FATAL(node->group >= 0 && node->group <= n);
         int *known = node->group ? &unit_of_group[node->group] : NULL;
         unit[i] = known && *known ? *known : ++n_units;
@@ -58,13 +71,14 @@ static void check_groups(struct lab *l) {
     CU_ASSERT_EQUAL(n_ready, n_units);
 
     for (int u = 1; u <= n_units; u++) {
-        const struct node *first = NULL;
+        const struct shape *first = NULL;
         int n_instructions = 0, n_in = 0, n_out = 0;
         bool *is_input = arena_array(&l->arena, bool, n);
         for (int i = 0; i < n; i++) {
             if (unit[i] != u || !order.at[i]->group) continue;
-            if (!first) first = order.at[i];
-            CU_ASSERT(shape_same(&first->shape, &order.at[i]->shape));
+            if (!first) first = shape_of_work(order.at[i]);
+            if (shape_of_work(order.at[i]))
+                CU_ASSERT(shape_same(first, shape_of_work(order.at[i])));
             n_instructions++;
             n_out += outside[i];
             for (int k = 0; k < order.at[i]->n_in; k++) {
@@ -199,11 +213,12 @@ static void longer_detours(void) {
     lab_open(&l);
     lab_program(&l);
     struct build *b = &l.p.build;
-    struct node *x = lab_float(&l, b, "x", "4,4"), *s = lab_float(&l, b, "s", "");
-    struct node *a = build_1(b, OP_exp, x), *total = build_1(b, OP_tanh, lab_sum(b, a));
+    struct node *x = lab_float(&l, b, "x", "4,4"), *s = lab_float(&l, b, "s", "4");
+    struct node *a = build_1(b, OP_exp, x);
+    struct node *total = build_1(b, OP_tanh, build_sum(b, a, 1, false));
     struct node *c = MUL(a, total);
     struct node *p = build_1(b, OP_exp, s), *q = MUL(build_1(b, OP_neg, x), p);
-    struct node *r = ADD(p, lab_sum(b, q)), *u = ADD(q, build_1(b, OP_neg, r));
+    struct node *r = ADD(p, build_sum(b, q, 1, false)), *u = ADD(q, build_1(b, OP_neg, r));
     struct node *roots[] = {c, u};
     fuse(&l, roots, 2);
     CU_ASSERT(a->group != c->group);
@@ -229,6 +244,49 @@ static void late_readers_compute_late(void) {
     CU_ASSERT_EQUAL(slope->in[1]->group, dx->group);
     CU_ASSERT(y->group != dx->group);
     CU_ASSERT_EQUAL(y->group, y->in[0]->group);
+    check_groups(&l);
+    lab_close(&l);
+}
+
+/* A softmax written out, and its gradient: each is one group, row values within it. The sum over
+ * the batch of what the second gives ends it. */
+static void rows_are_one_pass(void) {
+    struct lab l;
+    lab_open(&l);
+    lab_program(&l);
+    struct build *b = &l.p.build;
+    struct node *x = lab_float(&l, b, "x", "50,8"), *g = lab_float(&l, b, "g", "50,8");
+    struct node *e = build_1(b, OP_exp, x), *p = DIV(e, build_sum(b, e, 2, true));
+    struct node *t = MUL(build_2(b, OP_matmul, p, lab_variable(&l, b, "W", "8,8")), p);
+    struct node *dx = MUL(SUB(t, build_sum(b, t, 2, true)), g), *db = build_sum(b, dx, 1, false);
+    struct node *roots[] = {dx, db, build_1(b, OP_exp, db)};
+    fuse(&l, roots, 3);
+    CU_ASSERT_EQUAL(e->group, p->group);
+    CU_ASSERT_EQUAL(p->in[1]->group, p->group);
+    CU_ASSERT_EQUAL(p->in[1]->space, EW_ROW);
+    CU_ASSERT_EQUAL(t->group, dx->group);
+    CU_ASSERT_EQUAL(db->group, dx->group);
+    CU_ASSERT_EQUAL(db->space, EW_TOTAL);
+    CU_ASSERT(roots[2]->group != db->group);
+    CU_ASSERT_EQUAL(n_groups(&l), 3);
+    check_groups(&l);
+    lab_close(&l);
+}
+
+/* A reduction alone has its own kernel; beside another reader of the same tensor it is not. */
+static void siblings_are_one_pass(void) {
+    struct lab l;
+    lab_open(&l);
+    lab_program(&l);
+    struct build *b = &l.p.build;
+    struct node *x = lab_float(&l, b, "x", "50,8"), *sum = build_sum(b, x, 1, false);
+    fuse(&l, &sum, 1);
+    CU_ASSERT_EQUAL(sum->group, 0);
+    struct node *squares = build_sum(b, MUL(x, x), 1, false);
+    struct node *roots[] = {sum, squares};
+    fuse(&l, roots, 2);
+    CU_ASSERT(sum->group != 0);
+    CU_ASSERT_EQUAL(sum->group, squares->group);
     check_groups(&l);
     lab_close(&l);
 }
@@ -333,6 +391,8 @@ void suite_opt_fuse(void) {
     unit_test("a detour keeps apart", a_detour_keeps_apart);
     unit_test("longer detours", longer_detours);
     unit_test("late readers compute late", late_readers_compute_late);
+    unit_test("rows are one pass", rows_are_one_pass);
+    unit_test("siblings are one pass", siblings_are_one_pass);
     unit_test("limits cut", limits_cut);
     unit_test("random graphs can be scheduled", random_graphs_can_be_scheduled);
     unit_test("depth is not limited", depth_is_not_limited);
