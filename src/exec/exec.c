@@ -26,6 +26,9 @@
  * quickest kernels, when handing a phase to a second thread that spins takes 0.12 us
  * (tests/bench/pool.c). */
 static const double COST_PER_WORKER = 65536;
+/* Work that is worth taking by itself, and into how much of it a worker's share is cut. */
+static const double COST_PER_CHUNK = 4 * 65536;
+enum { CHUNKS_PER_WORKER = 8 };
 static const size_t HUGE_PAGE_BYTES = (size_t)2 << 20, PAGE_BYTES = 4096, LINE_BYTES = 64;
 
 struct executor {
@@ -63,7 +66,7 @@ int exec_n_threads(const struct executor *e) { return pool_n_threads(e->pool); }
 void exec_run_everywhere(struct executor *e,
                          void (*share)(void *context, int64_t begin, int64_t end, int worker),
                          void *context) {
-    pool_run(e->pool, exec_n_threads(e), exec_n_threads(e), share, context);
+    pool_run(e->pool, exec_n_threads(e), exec_n_threads(e), 1, share, context);
 }
 
 /* ---- memory ---- */
@@ -168,9 +171,13 @@ static void run_step(struct executor *e, const struct step *s, struct timeline *
                      const struct step_record *record) {
     struct phase_run r = {.e = e, .step = s, .timeline = timeline, .record = record};
     for (; r.phase < s->work.n_phases; r.phase++) {
-        double workers = s->work.cost[r.phase] / COST_PER_WORKER;
+        double cost = s->work.cost[r.phase], workers = cost / COST_PER_WORKER;
         int n = workers < exec_n_threads(e) ? (int)workers : exec_n_threads(e);
-        pool_run(e->pool, n, s->work.units[r.phase], run_units, &r);
+        double chunks = cost / COST_PER_CHUNK, most = (double)n * CHUNKS_PER_WORKER;
+        int64_t n_chunks = chunks < n ? n : (int64_t)(chunks < most ? chunks : most);
+        int64_t n_units = s->work.units[r.phase];
+        int64_t chunk = n_chunks ? (n_units + n_chunks - 1) / n_chunks : n_units;
+        pool_run(e->pool, n, n_units, chunk, run_units, &r);
     }
 }
 

@@ -7,8 +7,12 @@
  * after they changed it (both sequentially consistent), so no wake-up is lost. Workers found on one
  * processor are moved apart.
  *
- * Promises: shares depend on the number of units and workers only. Not for: tasks of unknown
- * length, nesting. */
+ * Each worker has a share of the units, the same in every call of as many, and takes it a chunk at
+ * a time; who has done his own takes chunks of the others' (work stealing, Blumofe & Leiserson
+ * 1999, with a counter for each share in place of a queue). So a thread that the system keeps
+ * waiting, or whose units happen to take longer, does not hold up all.
+ *
+ * Promises: each unit is done once. Not for: tasks of unknown length, nesting. */
 #define _GNU_SOURCE
 #include "exec/pool.h"
 
@@ -38,16 +42,19 @@ struct worker {
     struct pool *pool;
     int index;
     pthread_t thread;
-    _Alignas(LINE_BYTES) int cpu; /* where it ran its last share */
+    int cpu; /* where it ran its last share */
+    /* Its share: the first unit that nobody has taken, which may be beyond the end. */
+    _Alignas(LINE_BYTES) atomic_llong next;
+    int64_t end;
 };
 
 struct pool {
     int n_threads, n_started, n_spins;
     struct worker *workers; /* [n_threads]; the first is the caller */
     bool stopping;
-    void (*share)(void *context, int64_t begin, int64_t end, int worker);
+    void (*run)(void *context, int64_t begin, int64_t end, int worker);
     void *context;
-    int64_t n_units;
+    int64_t chunk;
     int n_workers;
     struct sleepers idle, caller;
     bool may_move;     /* `allowed` is known, and has a processor for each thread */
@@ -111,13 +118,30 @@ static void wait_for_workers(struct pool *p) {
     pthread_mutex_unlock(&p->caller.lock);
 }
 
+static void cut_shares(struct pool *p, int64_t n_units) {
+    int64_t each = n_units / p->n_workers, rest = n_units % p->n_workers, at = 0;
+    for (int i = 0; i < p->n_workers; i++) {
+        atomic_store_explicit(&p->workers[i].next, at, memory_order_relaxed);
+        at += each + (i < rest);
+        p->workers[i].end = at;
+    }
+}
+
+/* What is left of a share. */
+static void run_chunks(struct pool *p, struct worker *of, int worker) {
+    for (;;) {
+        int64_t begin = atomic_fetch_add_explicit(&of->next, p->chunk, memory_order_relaxed);
+        if (begin >= of->end)
+            return;
+        int64_t left = of->end - begin;
+        p->run(p->context, begin, begin + (left < p->chunk ? left : p->chunk), worker);
+    }
+}
+
 static void run_share(struct pool *p, int worker) {
-    int64_t each = p->n_units / p->n_workers, rest = p->n_units % p->n_workers;
-    int64_t begin = worker * each + (worker < rest ? worker : rest);
-    int64_t end = begin + each + (worker < rest);
     p->workers[worker].cpu = sched_getcpu();
-    if (begin < end)
-        p->share(p->context, begin, end, worker);
+    for (int i = 0; i < p->n_workers; i++)
+        run_chunks(p, &p->workers[(worker + i) % p->n_workers], worker);
 }
 
 /* The system may leave two threads that wait for each other on one processor for seconds, with
@@ -216,19 +240,20 @@ void pool_free(struct pool *p) {
 
 int pool_n_threads(const struct pool *p) { return p->n_threads; }
 
-void pool_run(struct pool *p, int n_workers, int64_t n_units,
-              void (*share)(void *context, int64_t begin, int64_t end, int worker), void *context) {
+void pool_run(struct pool *p, int n_workers, int64_t n_units, int64_t chunk,
+              void (*run)(void *context, int64_t begin, int64_t end, int worker), void *context) {
     if (n_workers > p->n_threads)
         n_workers = p->n_threads;
     if (n_workers > n_units)
         n_workers = (int)n_units;
     if (n_workers <= 1) {
         if (n_units > 0)
-            share(context, 0, n_units, 0);
+            run(context, 0, n_units, 0);
         return;
     }
-    p->share = share, p->context = context;
-    p->n_units = n_units, p->n_workers = n_workers;
+    p->run = run, p->context = context;
+    p->chunk = chunk > 1 ? chunk : 1, p->n_workers = n_workers;
+    cut_shares(p, n_units);
     publish_call(p);
     run_share(p, 0);
     wait_for_workers(p);

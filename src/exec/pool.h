@@ -11,10 +11,11 @@ struct pool *pool_new(int n_threads);
 void pool_free(struct pool *p);
 int pool_n_threads(const struct pool *p);
 
-/* Cuts 0..n_units into one contiguous share for each of the first `n_workers` workers and returns
- * when all are done. What a share wrote is seen by the caller, and by the shares of later calls.
+/* Runs the units 0..n_units on the first `n_workers` workers, up to `chunk` of them at a time, and
+ * returns when all are done. Each worker begins with a contiguous share of its own, the same in
+ * every call of as many. What a unit wrote is seen by the caller, and by the units of later calls.
  * Only the thread that made the pool may call this. */
-void pool_run(struct pool *p, int n_workers, int64_t n_units,
-              void (*share)(void *context, int64_t begin, int64_t end, int worker), void *context);
+void pool_run(struct pool *p, int n_workers, int64_t n_units, int64_t chunk,
+              void (*run)(void *context, int64_t begin, int64_t end, int worker), void *context);
 
 #endif

@@ -56,7 +56,7 @@ static void bench_fma(struct pool *p, int n) {
     for (int i = 0; i < 2 * ROUNDS; i++) {
         int n_workers = i % 2 ? n : 1;
         double start = os_now_s();
-        pool_run(p, n_workers, n_workers, multiply_add, f);
+        pool_run(p, n_workers, n_workers, 1, multiply_add, f);
         rate[i % 2][i / 2] = n_workers * work / (os_now_s() - start);
     }
     double one = median(rate[0], ROUNDS), all = median(rate[1], ROUNDS);
@@ -74,11 +74,11 @@ static void bench_phases(struct pool *p, int n) {
     for (int i = 0; i < ROUNDS; i++) {
         double start = os_now_s();
         for (int k = 0; k < CALLS; k++)
-            pool_run(p, n, n, nothing, NULL);
+            pool_run(p, n, n, 1, nothing, NULL);
         busy[i] = (os_now_s() - start) / CALLS;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         start = os_now_s();
-        pool_run(p, n, n, nothing, NULL);
+        pool_run(p, n, n, 1, nothing, NULL);
         idle[i] = os_now_s() - start;
     }
     printf("phase  %.2f us\nidle   %.2f us\n", median(busy, ROUNDS) * 1e6,
@@ -109,7 +109,7 @@ static void bench_add(struct pool *p, int n) {
         for (int i = 0; i < 2 * ROUNDS; i++) {
             double start = os_now_s();
             for (int k = 0; k < repeats; k++)
-                pool_run(p, i % 2 ? n : 1, floats / UNIT, add, &x);
+                pool_run(p, i % 2 ? n : 1, floats / UNIT, 4, add, &x);
             seconds[i % 2][i / 2] = (os_now_s() - start) / repeats;
         }
         double one = median(seconds[0], ROUNDS), all = median(seconds[1], ROUNDS);
