@@ -1,4 +1,5 @@
 /* Expressions: literals, names, calls, conditions; operators and indices are handed on. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "eval/interp.h"
@@ -114,6 +115,47 @@ static bool eval_record(struct interp *in, struct scope *s, const struct ast *e,
     return true;
 }
 
+/* A text under way: most are short and need no stream. */
+struct string_parts {
+    char few[128];
+    size_t n;
+    FILE *stream; /* once it is longer, or has what only a stream takes: all of it */
+    char *text;
+};
+
+static bool open_stream(struct string_parts *p) {
+    if (p->stream)
+        return true;
+    size_t n = p->n;
+    p->stream = open_memstream(&p->text, &p->n);
+    if (p->stream)
+        fwrite(p->few, 1, n, p->stream);
+    return p->stream != NULL;
+}
+
+static bool put_text(struct string_parts *p, const char *text, size_t n) {
+    if (!p->stream && n <= sizeof p->few - p->n) {
+        memcpy(p->few + p->n, text, n);
+        p->n += n;
+        return true;
+    }
+    return open_stream(p) && fwrite(text, 1, n, p->stream) == n;
+}
+
+static bool put_part(struct interp *in, struct scope *s, const struct ast *part,
+                     struct string_parts *p, bool *unknown) {
+    struct value v;
+    char digits[32];
+    if (part->kind == AST_TEXT)
+        return put_text(p, part->text, part->n_text);
+    if (!eval_expr(in, s, part->kids[0], &v))
+        return false;
+    if (!part->text && v.kind == VALUE_INT)
+        return put_text(p, digits,
+                        (size_t)snprintf(digits, sizeof digits, "%" PRId64, v.i));
+    return open_stream(p) && format_value(in, v, part->text, part->kids[0]->span, p->stream, unknown);
+}
+
 static bool eval_string_parts(struct interp *in, struct scope *s, const struct ast *e,
                               struct value *out) {
     if (e->n_kids == 1 && e->kids[0]->kind == AST_TEXT) {
@@ -121,26 +163,17 @@ static bool eval_string_parts(struct interp *in, struct scope *s, const struct a
         root_push(in, *out);
         return true;
     }
-    char *text = NULL;
-    size_t n_text = 0;
-    FILE *memory = open_memstream(&text, &n_text);
-    bool ok = memory != NULL, unknown = false;
-    for (int i = 0; ok && i < e->n_kids; i++) {
-        const struct ast *part = e->kids[i];
-        struct value v;
-        if (part->kind == AST_TEXT)
-            fwrite(part->text, 1, part->n_text, memory);
-        else
-            ok = eval_expr(in, s, part->kids[0], &v) &&
-                 format_value(in, v, part->text, part->kids[0]->span, memory, &unknown);
-    }
-    if (memory)
-        fclose(memory);
+    struct string_parts p = {.n = 0};
+    bool ok = true, unknown = false;
+    for (int i = 0; ok && i < e->n_kids; i++)
+        ok = put_part(in, s, e->kids[i], &p, &unknown);
+    if (p.stream)
+        fclose(p.stream);
     if (ok && unknown)
         *out = V_UNKNOWN;
     else if (ok)
-        *out = value_string(&in->heap, text, n_text), root_push(in, *out);
-    free(text);
+        *out = value_string(&in->heap, p.text ? p.text : p.few, p.n), root_push(in, *out);
+    free(p.text);
     return ok;
 }
 
@@ -233,7 +266,7 @@ bool make_function(struct interp *in, struct scope *s, const struct ast *e, enum
 }
 
 bool eval_expr(struct interp *in, struct scope *s, const struct ast *e, struct value *out) {
-    if (has_hole(e))
+    if (e->has_hole)
         return make_function(in, s, e, FUNCTION_HOLE, out);
     return eval_expr_inside(in, s, e, out);
 }
@@ -270,9 +303,11 @@ bool eval_expr_inside(struct interp *in, struct scope *s, const struct ast *e, s
     case AST_UNARY:
         return eval_unary(in, s, e, out);
     case AST_BINARY:
-        if (!strcmp(e->text, "and") || !strcmp(e->text, "or"))
+        if (e->text[0] == 'a' || e->text[0] == 'o') /* and, or */
             return eval_logical(in, s, e, out);
-        return eval_expr(in, s, e->kids[0], &left) && eval_expr(in, s, e->kids[1], &right) &&
+        if (!eval_expr(in, s, e->kids[0], &left) || !eval_expr(in, s, e->kids[1], &right))
+            return false;
+        return eval_numbers(e->text, left, right, out) ||
                eval_binary(in, e->text, left, right, e->kids[0]->span, e->kids[1]->span, e->span,
                            out);
     case AST_PIPE:

@@ -4,28 +4,6 @@
 
 #include "eval/interp.h"
 
-/* A call, operator or index with `_` directly among its operands is a function of one argument. */
-bool has_hole(const struct ast *e) {
-    switch (e->kind) {
-    case AST_CALL:
-    case AST_BINARY:
-    case AST_UNARY:
-    case AST_INDEX:
-    case AST_GET:
-        break;
-    default:
-        return false;
-    }
-    for (int i = 0; i < e->n_kids; i++) {
-        const struct ast *kid = e->kids[i];
-        if (kid && kid->kind == AST_KWARG)
-            kid = kid->kids[0];
-        if (kid && kid->kind == AST_HOLE)
-            return true;
-    }
-    return false;
-}
-
 static bool cannot_flow(struct interp *in, struct value v, const struct ast *right,
                         const char *word) {
     char text[128];
@@ -69,7 +47,7 @@ bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct v
     if (!eval_expr(in, s, left, &x))
         return false;
     root_push(in, x);
-    if (right->kind == AST_CALL && !has_hole(right)) {
+    if (right->kind == AST_CALL && !right->has_hole) {
         struct args a;
         if (!eval_expr(in, s, right->kids[0], &f))
             return false;
@@ -105,7 +83,7 @@ bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct v
 static bool flow_element(struct interp *in, struct scope *s, const struct ast *e, const char *word,
                          struct value *out) {
     struct value f;
-    if (e->kind == AST_CALL && !has_hole(e)) {
+    if (e->kind == AST_CALL && !e->has_hole) {
         struct args a;
         if (!eval_expr(in, s, e->kids[0], &f))
             return false;

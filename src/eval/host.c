@@ -317,10 +317,8 @@ static bool host_binary(struct interp *in, const char *op, struct value a, struc
         }
     }
     if (a.kind == VALUE_LIST && b.kind == VALUE_LIST && !strcmp(op, "+")) {
-        *out = value_list(&in->heap, a.list->n + b.list->n);
+        *out = value_list_sum(&in->heap, a.list, b.list);
         root_push(in, *out);
-        for (int i = 0; i < out->list->n; i++)
-            out->list->at[i] = i < a.list->n ? a.list->at[i] : b.list->at[i - a.list->n];
         return true;
     }
     if (a.kind == VALUE_RECORD && b.kind == VALUE_RECORD && !strcmp(op, "+"))
@@ -357,6 +355,77 @@ struct value scalar_number(struct value v) {
     if (t->dtype == DTYPE_BOOL)
         return V_BOOL(tensor_get(t, 0) != 0);
     return V_INT(t->dtype == DTYPE_I64 ? *(const int64_t *)t->data : (int64_t)tensor_get(t, 0));
+}
+
+/* `<` and `<=`, `>` and `>=`, `==` and `!=` of what gives that sign; NaN has none. */
+static bool compare_sign(const char *op, int sign, bool *holds) {
+    bool or_equal = op[1] == '=';
+    switch (op[0]) {
+    case '<':
+        *holds = sign < 0 || (or_equal && sign == 0);
+        return true;
+    case '>':
+        *holds = sign > 0 || (or_equal && sign == 0);
+        return true;
+    case '=':
+    case '!':
+        *holds = (sign == 0) == (op[0] == '=');
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool count_numbers(const char *op, int64_t a, int64_t b, struct value *out) {
+    int64_t r, rest;
+    bool holds;
+    if (compare_sign(op, (a > b) - (a < b), &holds)) {
+        *out = V_BOOL(holds);
+        return true;
+    }
+    switch (op[0]) {
+    case '+':
+        if (__builtin_add_overflow(a, b, &r))
+            return false;
+        break;
+    case '-':
+        if (__builtin_sub_overflow(a, b, &r))
+            return false;
+        break;
+    case '*':
+        if (op[1] || __builtin_mul_overflow(a, b, &r))
+            return false;
+        break;
+    case '%':
+    case '/':
+        if (b <= 0 || (op[0] == '/' && !op[1]))
+            return false;
+        rest = a % b + (a % b < 0 ? b : 0);
+        r = op[0] == '%' ? rest : a / b - (a % b < 0);
+        break;
+    default:
+        return false;
+    }
+    *out = V_INT(r);
+    return true;
+}
+
+bool eval_numbers(const char *op, struct value a, struct value b, struct value *out) {
+    if (a.kind == VALUE_INT && b.kind == VALUE_INT)
+        return count_numbers(op, a.i, b.i, out);
+    if (a.kind != VALUE_FLOAT || b.kind != VALUE_FLOAT || op[1])
+        return false;
+    double r;
+    if (op[0] == '+')
+        r = a.f + b.f;
+    else if (op[0] == '-')
+        r = a.f - b.f;
+    else if (op[0] == '*')
+        r = a.f * b.f;
+    else
+        return false;
+    *out = V_FLOAT(r);
+    return true;
 }
 
 /* x, y: the operands as numbers, when they are such. */

@@ -235,6 +235,9 @@ enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 bool eval_condition(struct interp *in, struct value v, struct span at, enum truth *truth);
 /* An array of one element without axes is a number beside other numbers. */
 struct value scalar_number(struct value v);
+/* The operators of counting and comparing, for two whole numbers or two others, where nothing can be
+ * wrong. false: the same is for eval_binary. */
+bool eval_numbers(const char *op, struct value a, struct value b, struct value *out);
 bool eval_binary(struct interp *in, const char *op, struct value a, struct value b,
                  struct span at_a, struct span at_b, struct span whole, struct value *out);
 bool eval_negative(struct interp *in, struct value v, struct span at, struct span whole,
@@ -293,7 +296,6 @@ bool bind_defaults(struct interp *in, const struct ast *params, struct scope *in
 /* flow.c */
 bool eval_pipe(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
 bool eval_compose(struct interp *in, struct scope *s, const struct ast *e, struct value *out);
-bool has_hole(const struct ast *e);
 /* f(a, b) with x put before its arguments: what `x |> f(a, b)` means when f is a function or an
  * op. */
 bool call_first(struct interp *in, struct scope *s, const struct ast *call, struct value f,

@@ -258,9 +258,12 @@ static bool awaits_name(struct value v, int depth) {
     if (v.kind == VALUE_INSTANCE)
         return v.instance->provisional;
     int n = depth < DEEPEST ? parts_of(v, &at, &name) : 0;
-    for (int i = 0; i < n; i++)
+    bool whole_list = v.kind == VALUE_LIST && depth == 0;
+    for (int i = whole_list ? v.list->n_named : 0; i < n; i++)
         if (awaits_name(at[i], depth + 1))
             return true;
+    if (whole_list) /* who has a name keeps it */
+        v.list->n_named = n;
     return false;
 }
 

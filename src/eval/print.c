@@ -283,6 +283,10 @@ static bool format_number(struct interp *in, double x, bool whole, int64_t i, co
 }
 
 static bool format_text(struct interp *in, struct value v, const struct spec *s, FILE *out) {
+    if (!s->width) {
+        print_value(in, out, v, false);
+        return true;
+    }
     char *text = NULL;
     size_t n = 0;
     FILE *memory = open_memstream(&text, &n);

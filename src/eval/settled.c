@@ -168,10 +168,12 @@ static const struct ast *right_side(const struct ast *stmt) {
 }
 
 char *settled_begin(struct interp *in, struct scope *s, const struct ast *stmt) {
+    if (!in->o.settled)
+        return NULL;
     const struct ast *right = right_side(stmt);
     bool declares = stmt->kind == AST_PLACEHOLDER || stmt->kind == AST_SETTING;
     bool own = !in->caller && !in->body && !in->in_library && in->unit == in->script;
-    if (!in->o.settled || !own || (!right && !declares) || was_shown(in, stmt))
+    if (!own || (!right && !declares) || was_shown(in, stmt))
         return NULL;
     char *text = NULL;
     size_t n = 0;

@@ -103,7 +103,8 @@ bool eval_block(struct interp *in, struct scope *s, const struct ast *block, str
 }
 
 void assign_name(struct interp *in, struct scope *s, const struct ast *target, struct value v) {
-    name_value(in, v, path_join(in, target->text));
+    if (v.kind >= VALUE_TENSOR && v.kind != VALUE_STRING)
+        name_value(in, v, path_join(in, target->text));
     bind_name(in, s, target->text, v, target->span);
 }
 

@@ -33,13 +33,58 @@ struct value value_string(struct heap *h, const char *text, size_t n) {
     return V_OBJECT(VALUE_STRING, s);
 }
 
+static struct list_items *items_new(struct heap *h, int cap) {
+    size_t bytes = sizeof(struct list_items) + (size_t)cap * sizeof(struct value);
+    struct list_items *items = or_die(malloc(bytes));
+    items->refs = 1, items->used = 0, items->cap = cap;
+    h->since_bytes += bytes;
+    return items;
+}
+
+static void items_unref(struct list_items *items) {
+    if (items && --items->refs == 0)
+        free(items);
+}
+
 struct value value_list(struct heap *h, int n) {
     struct list *l = heap_new(h, VALUE_LIST, sizeof *l);
-    if (n)
-        l->at = or_die(calloc((size_t)n, sizeof *l->at));
-    h->since_bytes += (size_t)n * sizeof *l->at;
-    l->n = l->cap = n;
+    l->n = n;
+    if (!n)
+        return V_OBJECT(VALUE_LIST, l);
+    l->items = items_new(h, n);
+    l->items->used = n;
+    l->at = l->items->at;
+    memset(l->at, 0, (size_t)n * sizeof *l->at);
     return V_OBJECT(VALUE_LIST, l);
+}
+
+/* The elements of `l` at the beginning of a block with room for `more`, which nobody else uses from
+ * there on. */
+static struct list_items *extend_items(struct heap *h, const struct list *l, int more) {
+    struct list_items *items = l->items;
+    if (items && items->used == l->n && items->cap - l->n >= more) {
+        items->refs++;
+        return items;
+    }
+    int n = l->n + more;
+    items = items_new(h, n < 8 ? n : n + n / 2);
+    if (l->n)
+        memcpy(items->at, l->at, (size_t)l->n * sizeof *l->at);
+    return items;
+}
+
+struct value value_list_sum(struct heap *h, const struct list *a, const struct list *b) {
+    struct list *sum = heap_new(h, VALUE_LIST, sizeof *sum);
+    sum->n = a->n + b->n;
+    if (!sum->n)
+        return V_OBJECT(VALUE_LIST, sum);
+    sum->items = extend_items(h, a, b->n);
+    sum->at = sum->items->at;
+    if (b->n)
+        memcpy(sum->at + a->n, b->at, (size_t)b->n * sizeof *b->at);
+    sum->items->used = sum->n;
+    sum->n_named = a->n_named;
+    return V_OBJECT(VALUE_LIST, sum);
 }
 
 struct value value_range(struct heap *h, int64_t first, int64_t end, int64_t step) {
@@ -48,10 +93,11 @@ struct value value_range(struct heap *h, int64_t first, int64_t end, int64_t ste
     return V_OBJECT(VALUE_RANGE, r);
 }
 
-struct value value_chain(struct heap *h, struct list *all) {
+struct value value_chain(struct heap *h, const struct list *all) {
     struct chain *c = heap_new(h, VALUE_CHAIN, sizeof *c);
-    c->at = all->at, c->n = all->n;
-    all->at = NULL, all->n = all->cap = 0;
+    c->at = or_die(malloc((size_t)(all->n + 1) * sizeof *c->at));
+    memcpy(c->at, all->at, (size_t)all->n * sizeof *c->at);
+    c->n = all->n;
     return V_OBJECT(VALUE_CHAIN, c);
 }
 
@@ -68,12 +114,12 @@ struct value value_array(struct heap *h, struct tensor *t) {
 }
 
 void list_append(struct heap *h, struct list *l, struct value v) {
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 4;
-        l->at = or_die(realloc(l->at, (size_t)l->cap * sizeof *l->at));
-        h->since_bytes += (size_t)l->cap * sizeof *l->at;
-    }
+    struct list_items *items = extend_items(h, l, l->n < 4 ? 4 : 1);
+    items_unref(l->items);
+    l->items = items;
+    l->at = items->at;
     l->at[l->n++] = v;
+    items->used = l->n;
 }
 
 void record_set(struct heap *h, struct record *r, const char *name, struct value v) {
@@ -116,15 +162,15 @@ static int scope_slot(const struct scope *s, const char *name) {
 static void scope_grow(struct scope *s) {
     struct scope old = *s;
     s->cap = old.cap ? 2 * old.cap : 8;
-    s->name = or_die(calloc((size_t)s->cap, sizeof *s->name));
-    s->at = or_die(calloc((size_t)s->cap, sizeof *s->at));
+    s->at = or_die(malloc((size_t)s->cap * (sizeof *s->at + sizeof *s->name)));
+    s->name = (const char **)(s->at + s->cap);
+    memset(s->name, 0, (size_t)s->cap * sizeof *s->name);
     for (int i = 0; i < old.cap; i++) {
         if (!old.name[i])
             continue;
         int slot = scope_slot(s, old.name[i]);
         s->name[slot] = old.name[i], s->at[slot] = old.at[i];
     }
-    free(old.name);
     free(old.at);
 }
 
@@ -159,22 +205,20 @@ struct scope_state scope_save(const struct scope *s) {
     struct scope_state state = {.n = s->n, .cap = s->cap};
     if (!s->cap)
         return state;
-    state.name = or_die(malloc((size_t)s->cap * sizeof *s->name));
-    state.at = or_die(malloc((size_t)s->cap * sizeof *s->at));
-    memcpy(state.name, s->name, (size_t)s->cap * sizeof *s->name);
-    memcpy(state.at, s->at, (size_t)s->cap * sizeof *s->at);
+    size_t bytes = (size_t)s->cap * (sizeof *s->at + sizeof *s->name);
+    state.at = or_die(malloc(bytes));
+    state.name = (const char **)(state.at + s->cap);
+    memcpy(state.at, s->at, bytes);
     return state;
 }
 
 void scope_restore(struct scope *s, struct scope_state *state) {
-    free(s->name);
     free(s->at);
     s->n = state->n, s->cap = state->cap, s->name = state->name, s->at = state->at;
     *state = (struct scope_state){0};
 }
 
 void scope_state_free(struct scope_state *state) {
-    free(state->name);
     free(state->at);
     *state = (struct scope_state){0};
 }
@@ -275,7 +319,7 @@ void heap_mark_insides(struct heap *h, struct graph *g) {
 static void object_free(struct object *o) {
     switch ((int)o->kind) {
     case VALUE_LIST:
-        free(((struct list *)o)->at);
+        items_unref(((struct list *)o)->items);
         break;
     case VALUE_RECORD:
         free(((struct record *)o)->at), free(((struct record *)o)->name);
@@ -293,7 +337,7 @@ static void object_free(struct object *o) {
         free(((struct step_object *)o)->effects);
         break;
     case OBJECT_SCOPE:
-        free(((struct scope *)o)->name), free(((struct scope *)o)->at);
+        free(((struct scope *)o)->at);
         break;
     case VALUE_DATASET:
         if (((struct dataset_object *)o)->owner)

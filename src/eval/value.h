@@ -84,10 +84,18 @@ struct string {
     size_t n;
     char text[];
 };
+/* Lists do not change once they are made. A sum of lists is put behind the elements of the left one,
+ * when there is room and no other list went on there, so a loop that adds an element to a list at
+ * each round takes time in proportion to their number. */
 struct list {
     struct object o;
-    int n, cap;
+    int n;
+    int n_named; /* the first so many have their names, or need none (eval/paths.c) */
     struct value *at;
+    struct list_items {
+        int refs, used, cap;
+        struct value at[];
+    } * items; /* shared with the list that this one went on from; NULL: none */
 };
 struct record {
     struct object o;
@@ -119,7 +127,7 @@ struct scope {
     struct object o;
     struct scope *parent;
     int n, cap; /* cap is a power of two; name[i] == NULL is free */
-    const char **name;
+    const char **name; /* in the block of `at`, behind it */
     struct value *at;
 };
 enum { OBJECT_SCOPE = 100 };
@@ -225,11 +233,12 @@ void *heap_new(struct heap *h, enum value_kind kind, size_t bytes);
 struct value value_string(struct heap *h, const char *text, size_t n); /* text NULL: to be filled */
 struct value value_list(struct heap *h, int n);
 struct value value_range(struct heap *h, int64_t first, int64_t end, int64_t step);
-/* A chain of the list's elements, which it takes over. */
-struct value value_chain(struct heap *h, struct list *all);
+/* A chain of the list's elements. */
+struct value value_chain(struct heap *h, const struct list *all);
 struct value value_record(struct heap *h);
 struct value value_array(struct heap *h, struct tensor *t); /* takes over the reference */
-void list_append(struct heap *h, struct list *l, struct value v);
+void list_append(struct heap *h, struct list *l, struct value v); /* to a list under way */
+struct value value_list_sum(struct heap *h, const struct list *a, const struct list *b);
 void record_set(struct heap *h, struct record *r, const char *name, struct value v);
 const struct value *record_get(const struct record *r, const char *name); /* NULL: no such field */
 

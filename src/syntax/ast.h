@@ -23,6 +23,7 @@ struct ast {
     struct span name_at; /* where `text` stands, for names, operators and fields */
     const char *text;   /* interned, except in TEXT (bytes, n_text of them, NUL-terminated) */
     uint32_t n_text;
+    bool has_hole;   /* `_` is directly among the operands of an operation: it is a function */
     uint32_t height; /* 1 for a leaf; a walk recurses no deeper (MAX_TREE_HEIGHT in build.h) */
     int64_t i;
     double f;

@@ -40,12 +40,35 @@ struct ast_list list_push(struct builder *b, struct ast_list list, struct ast *n
     return list;
 }
 
+/* A call, operator or index with `_` directly among its operands is a function of one argument. */
+static bool has_hole(const struct ast *e) {
+    switch (e->kind) {
+    case AST_CALL:
+    case AST_BINARY:
+    case AST_UNARY:
+    case AST_INDEX:
+    case AST_GET:
+        break;
+    default:
+        return false;
+    }
+    for (int i = 0; i < e->n_kids; i++) {
+        const struct ast *kid = e->kids[i];
+        if (kid && kid->kind == AST_KWARG)
+            kid = kid->kids[0];
+        if (kid && kid->kind == AST_HOLE)
+            return true;
+    }
+    return false;
+}
+
 static struct ast *finish(struct builder *b, struct ast *node) {
     uint32_t height = 0;
     for (int i = 0; i < node->n_kids; i++)
         if (node->kids[i] && node->kids[i]->height > height)
             height = node->kids[i]->height;
     node->height = height + 1;
+    node->has_hole = has_hole(node);
     if (node->height > MAX_TREE_HEIGHT && !b->too_high) {
         b->too_high = true;
         struct span end = {b->source, node->span.offset + node->span.length - 1, 1};

@@ -30,3 +30,19 @@ for script in chain.nn layers.nn; do
     done
     exit 1
 done
+
+# So does a list that a loop adds to: twenty times the rounds, not four hundred times the time.
+cat > list.nn <<'END'
+param n = 10000
+grown = []
+layers = []
+for i in range(n) { grown = grown + [i] }
+for i in range(n // 100) { layers = layers + [dense(3)] }
+assert(grown[n - 1] == n - 1 and len(layers) == n // 100)
+END
+for try in 1 2 3; do
+    few=$(seconds list.nn 10000) many=$(seconds list.nn 200000)
+    echo "list.nn: $few s for 10,000 rounds, $many s for 200,000"
+    awk "BEGIN { exit !($many < 40 * $few + 0.5) }" && exit 0
+done
+exit 1
