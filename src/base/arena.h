@@ -17,7 +17,9 @@ struct arena {
     size_t n_bytes;             /* handed out so far, for statistics and tests */
 };
 
-/* An arena starts as {0}. */
+/* An arena starts as {0}; or as ARENA_ON(buffer), a zeroed array of bytes which outlives it and is
+ * used first: what is small and short-lived then takes no block. */
+#define ARENA_ON(buffer) ((struct arena){.at = (buffer), .end = (buffer) + sizeof(buffer)})
 
 /* n zeroed bytes, aligned to 16. n = 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n);

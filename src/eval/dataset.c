@@ -159,7 +159,8 @@ bool dataset_index(struct interp *in, struct dataset_object *d, struct value nam
 static bool batch_record(struct interp *in, struct dataset_object *d, struct tensor **batch,
                          int64_t position, struct span at, struct value *out) {
     int n_below = d->dataset->n_fields, n = dataset_n_fields(d);
-    struct arena scratch = {0};
+    char few[256] = {0};
+    struct arena scratch = ARENA_ON(few);
     struct tensor **dealt = d->map ? arena_array(&scratch, struct tensor *, n) : batch;
     bool ok = !d->map || dataset_map_batch(in, d, batch, position, at, dealt);
     for (int i = 0; d->map && i < n_below; i++)
@@ -194,7 +195,8 @@ bool method_next_batch(struct interp *in, const struct value *self, struct args 
         return fail_at(in, E_OUT_OF_RANGE, got.at,
                        "a batch of %lld cannot be drawn from %lld examples", (long long)n,
                        (long long)d->dataset->length);
-    struct arena scratch = {0};
+    char few[256] = {0};
+    struct arena scratch = ARENA_ON(few);
     struct tensor **batch = arena_array(&scratch, struct tensor *, d->dataset->n_fields);
     double start = watch_begin(in);
     bool ok = dataset_next_batch(d->dataset, n, batch)
@@ -254,7 +256,8 @@ bool batches_deal(struct interp *in, const struct batches *b, int64_t first_epoc
     int64_t position = epoch * d->length + first;
     if (in->failed)
         return fail_silently(in);
-    struct arena scratch = {0};
+    char few[256] = {0};
+    struct arena scratch = ARENA_ON(few);
     struct tensor **batch = arena_array(&scratch, struct tensor *, d->n_fields);
     double start = watch_begin(in);
     bool ok = dataset_deal(d, epoch, first, n, b->shuffle, batch)

@@ -289,7 +289,8 @@ static bool gather_feeds(struct interp *in, struct arena *scratch, struct feeds 
 }
 
 static bool run_request(struct interp *in, struct request *r, struct args *a, int first_feed) {
-    struct arena scratch = {0};
+    char few[1024] = {0};
+    struct arena scratch = ARENA_ON(few);
     struct feeds f = {0};
     if (trace_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span) ||
         mapping_refuses_demand(in, r->fetch, r->n_fetch, r->origin->span))
@@ -418,7 +419,8 @@ bool builtin_eval(struct interp *in, const struct value *self, struct args *a, s
 /* step.run(t1, .., name=value): the tensors are computed in the same execution. */
 bool method_run(struct interp *in, const struct value *self, struct args *a, struct value *out) {
     struct step_object *step = self->step;
-    struct arena scratch = {0};
+    char few[256] = {0};
+    struct arena scratch = ARENA_ON(few);
     struct asked asked;
     *out = V_NONE;
     bool ok = find_asked(in, a, &scratch, &asked);
