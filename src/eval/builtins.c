@@ -37,9 +37,9 @@ static const struct {
 /* Not: leaves, effects, and what only passes write. */
 bool op_is_function(const struct op *op) {
     return op->trait != OP_LEAF && op->trait != OP_EFFECT && op->trait != OP_LOOP &&
-           op->id != OP_slice && op->id != OP_slice_gradient && op->id != OP_custom_gradient &&
-           op->id != OP_result_gradient && op->id != OP_result_value &&
-           op->id != OP_conv_block_filter_gradient && op->id != OP_conv_block_input_gradient;
+           op->trait != OP_RESULT && !op->inner && op->id != OP_slice &&
+           op->id != OP_slice_gradient && op->id != OP_custom_gradient &&
+           op->id != OP_result_gradient && op->id != OP_result_value;
 }
 
 void builtins_define(struct interp *in, struct scope *s) {

@@ -325,6 +325,22 @@ struct node *build_cast(struct build *b, struct node *x, enum dtype to) {
     return build_op(b, OP_cast, &x, 1, &attr, NULL, NULL);
 }
 
+struct node *build_result(struct build *b, struct node *of, int which, enum dtype t,
+                          const struct shape *shape) {
+    struct attr attr = {.kind = ATTR_INT, .i = which};
+    struct node like = {
+        .op = &b->ops->op[OP_result],
+        .dtype = t,
+        .shape = *shape,
+        .n_in = 1,
+        .in = &of,
+        .attr = &attr,
+        .origin = b->origin,
+        .spelling = of->spelling,
+    };
+    return graph_intern(b->graph, &like);
+}
+
 struct node *build_sum(struct build *b, struct node *x, uint32_t axes, bool keepdims) {
     if (!axes)
         return x;

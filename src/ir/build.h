@@ -51,6 +51,9 @@ struct node *build_3(struct build *b, enum op_id id, struct node *x, struct node
 struct node *build_reshape(struct build *b, struct node *x, const struct shape *to);
 struct node *build_broadcast(struct build *b, struct node *x, const struct shape *to);
 struct node *build_cast(struct build *b, struct node *x, enum dtype to);
+/* A further result of an op that has several: its number, from 1, and its form. */
+struct node *build_result(struct build *b, struct node *of, int which, enum dtype t,
+                          const struct shape *shape);
 /* axes as a bit mask over x's axes */
 struct node *build_sum(struct build *b, struct node *x, uint32_t axes, bool keepdims);
 /* Sums what was stretched: x has the broadcast shape, the result the shape `to`. */

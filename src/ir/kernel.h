@@ -18,6 +18,7 @@ struct kernel_arg {
     enum dtype dtype;
     int rank;
     int64_t dim[MAX_RANK];
+    int which; /* of an op's results: which one; 0 is the node itself */
 };
 
 /* What the draws of a run are keyed by, beside the node's path. */
@@ -119,6 +120,14 @@ const char *kernel_isa_name(enum isa isa);
  * programs of them. */
 const struct kernel *kernel_find(enum isa isa, enum op_id op);
 const struct kernel *kernel_elementwise(enum isa isa);
+
+/* Result `which` of an op that has several, NULL when nobody asks for it. */
+static inline const struct kernel_arg *kernel_result(const struct kernel_call *c, int which) {
+    for (int i = 0; i < c->n_out; i++)
+        if (c->out[i].which == which)
+            return &c->out[i];
+    return NULL;
+}
 
 static inline void kernel_raise(struct kernel_fault *f, int64_t element, double value, double low,
                                 double high) {

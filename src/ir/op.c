@@ -12,6 +12,7 @@ struct row {
     const char *name, *summary, *signature;
     enum op_trait trait;
     enum op_domain domain;
+    bool inner;
 };
 
 #define OP_TRAIT_PLAIN       OP_PLAIN
@@ -21,6 +22,10 @@ struct row {
 #define OP_TRAIT_RANDOM      OP_RANDOM
 #define OP_TRAIT_EFFECT      OP_EFFECT
 #define OP_TRAIT_LOOP        OP_LOOP
+#define OP_TRAIT_RESULT      OP_RESULT
+#define OP_INNER_GRAD        false
+#define OP_INNER_NOGRAD      false
+#define OP_INNER_INNER       true
 
 static const struct row rows[N_OPS] = {
 #define EW1(id, domain, kernel, gradient, summary)                                                 \
@@ -30,7 +35,8 @@ static const struct row rows[N_OPS] = {
 #define CMP2(id, kernel, summary)                                                                  \
     [OP_##id] = {#id, summary, "x:[..], y:[..] -> bool[..]", OP_ELEMENTWISE, DOMAIN_ANY},
 #define OP(id, shape, gradient, trait, signature, summary)                                         \
-    [OP_##id] = {#id, summary, signature, OP_TRAIT_##trait, DOMAIN_ANY},
+    [OP_##id] = {#id,        summary, signature, OP_TRAIT_##trait,                                 \
+                 DOMAIN_ANY, OP_INNER_##gradient},
 #include "ir/ops.def"
 #undef EW1
 #undef EW2

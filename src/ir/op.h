@@ -25,7 +25,16 @@ enum op_id {
     OP_NONE = N_OPS
 };
 
-enum op_trait { OP_PLAIN, OP_ELEMENTWISE, OP_LEAF, OP_ALIAS, OP_RANDOM, OP_EFFECT, OP_LOOP };
+enum op_trait {
+    OP_PLAIN,
+    OP_ELEMENTWISE,
+    OP_LEAF,
+    OP_ALIAS,
+    OP_RANDOM,
+    OP_EFFECT,
+    OP_LOOP,
+    OP_RESULT
+};
 enum op_domain { DOMAIN_NUM, DOMAIN_FLT, DOMAIN_BIT, DOMAIN_ANY };
 
 /* Settings. ATTR_UNSET stands for "not given": the builder puts the signature's default, and `none`
@@ -86,6 +95,7 @@ struct op {
     const char *signature; /* as in the row; made from the domain for elementwise rows */
     enum op_trait trait;
     enum op_domain domain; /* elementwise rows */
+    bool inner;            /* only passes make it */
     int n_inputs, n_settings;
     struct op_input input[MAX_INPUTS];
     struct op_setting setting[MAX_SETTINGS];

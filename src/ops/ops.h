@@ -4,8 +4,8 @@
  * set behind it, so that all builds live in one program.
  *
  * What a row of ops.def owes, and the linker asks for:
- *   RULE   bool <id>_shape(struct shape_call *); not LEAF and LOOP rows, whose shapes come from
- *          outside
+ *   RULE   bool <id>_shape(struct shape_call *); not LEAF, LOOP and RESULT rows, whose shapes come
+ *          from outside
  *   GRAD   void <id>_gradient(struct gradient_call *); of elementwise rows: from elementwise.c
  *   PLAIN, RANDOM, EFFECT   const struct kernel KERNEL(<id>_kernel)
  *
@@ -22,6 +22,7 @@ extern const struct op_rule op_rules[N_OPS];
 
 #define OPS_SHAPE_RULE_LEAF(id)
 #define OPS_SHAPE_RULE_LOOP(id)
+#define OPS_SHAPE_RULE_RESULT(id)
 #define OPS_SHAPE_RULE_ALIAS(id) bool id##_shape(struct shape_call *c);
 #define OPS_SHAPE_RULE_PLAIN(id) bool id##_shape(struct shape_call *c);
 #define OPS_SHAPE_RULE_RANDOM(id) bool id##_shape(struct shape_call *c);
@@ -31,6 +32,7 @@ extern const struct op_rule op_rules[N_OPS];
 #define OPS_SHAPE_SIG_PLAIN(id)
 #define OPS_GRADIENT_GRAD(id) void id##_gradient(struct gradient_call *c);
 #define OPS_GRADIENT_NOGRAD(id)
+#define OPS_GRADIENT_INNER(id)
 #define EW1(id, domain, kernel, gradient, summary) void id##_gradient(struct gradient_call *c);
 #define EW2(id, domain, kernel, gx, gy, summary) void id##_gradient(struct gradient_call *c);
 #define CMP2(id, kernel, summary)
@@ -52,6 +54,7 @@ extern const struct op_rule op_rules[N_OPS];
 
 #define OPS_KERNEL_LEAF(id)
 #define OPS_KERNEL_LOOP(id)
+#define OPS_KERNEL_RESULT(id)
 #define OPS_KERNEL_ALIAS(id)
 #define OPS_KERNEL_ELEMENTWISE(id)
 #define OPS_KERNEL_PLAIN(id) extern const struct kernel KERNEL(id##_kernel);

@@ -14,6 +14,7 @@
 #define RULE_SIG_PLAIN(id) shape_signature
 #define RULE_RULE_LEAF(id) NULL
 #define RULE_RULE_LOOP(id) NULL
+#define RULE_RULE_RESULT(id) NULL
 #define RULE_RULE_ALIAS(id) id##_shape
 #define RULE_RULE_PLAIN(id) id##_shape
 #define RULE_RULE_RANDOM(id) id##_shape
@@ -21,6 +22,7 @@
 #define RULE_RULE_ELEMENTWISE(id) id##_shape
 #define GRADIENT_GRAD(id) id##_gradient
 #define GRADIENT_NOGRAD(id) NULL
+#define GRADIENT_INNER(id) NULL
 
 static bool comparison_shape(struct shape_call *c) {
     c->out_dtype = DTYPE_BOOL;

@@ -6,6 +6,7 @@
 
 #define ROW_LEAF(id)
 #define ROW_LOOP(id)
+#define ROW_RESULT(id)
 #define ROW_ALIAS(id)
 #define ROW_ELEMENTWISE(id)
 #define ROW_PLAIN(id)  [OP_##id] = &KERNEL(id##_kernel),

@@ -31,7 +31,7 @@ static size_t add_room(size_t *total, size_t bytes) {
 static void find_outputs(struct repeat *r, const struct step *step) {
     const struct loop_body *l = r->loop;
     for (int i = 0; i < step->call.n_out; i++) {
-        int which = (int)step->out_node[i]->attr[0].i;
+        int which = step->call.out[i].which;
         if (which < l->n_carry)
             r->result[which].last = i;
         else if (which < loop_kept(l, 0))

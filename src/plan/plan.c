@@ -18,6 +18,7 @@ static struct kernel_arg arg_form(const struct node *n) {
     struct kernel_arg a = {.dtype = n->dtype, .rank = n->shape.rank};
     for (int d = 0; d < a.rank; d++)
         a.dim[d] = n->shape.d[d].k;
+    a.which = n->op->trait == OP_RESULT ? (int)n->attr[0].i : 0;
     return a;
 }
 

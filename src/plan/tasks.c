@@ -22,7 +22,7 @@ struct cutting {
     int n_groups;                /* groups are 1..n_groups */
     int *members, *first_member; /* nodes by group; [n_groups + 2] */
     int *left;                   /* [n_groups + 1] members not met yet */
-    int *first_result, *next_result; /* the nodes that are results of a scan; -1: end */
+    int *first_result, *next_result; /* the nodes that are further results of one; -1: end */
     int *stamp;                  /* [values] last task that was seen reading it */
     int n_stamps;
 };
@@ -30,10 +30,11 @@ struct cutting {
 static bool is_leaf(const struct node *n) { return n->op->trait == OP_LEAF; }
 static bool is_alias(const struct node *n) { return n->op->trait == OP_ALIAS; }
 static bool is_assign(const struct node *n) { return n->op->id == OP_assign; }
-static bool is_scan(const struct node *n) { return n->op->id == OP_scan; }
-static bool is_scan_result(const struct node *n) { return n->op->id == OP_scan_result; }
+static bool is_result(const struct node *n) { return n->op->trait == OP_RESULT; }
+/* A loop has no value but its results'. */
+static bool has_value(const struct node *n) { return n->op->trait != OP_LOOP; }
 static bool has_task(const struct node *n) {
-    return !is_leaf(n) && !is_alias(n) && !is_assign(n) && !is_scan_result(n);
+    return !is_leaf(n) && !is_alias(n) && !is_assign(n) && !is_result(n);
 }
 
 static bool node_bytes(const struct node *n, size_t *bytes) {
@@ -79,7 +80,7 @@ static void find_roots(struct cutting *c, struct node *const *roots, int n_roots
         c->needed[c->root[roots[i]->number]] = true;
 }
 
-/* The values of a scan are those of its results. */
+/* An op's results are values of their own, written by its task; those nobody asks for are not. */
 static void list_results(struct cutting *c) {
     const struct node_list *nodes = &c->s->nodes;
     c->first_result = arena_array(c->s->arena, int, nodes->n);
@@ -87,11 +88,11 @@ static void list_results(struct cutting *c) {
     for (int i = 0; i < nodes->n; i++)
         c->first_result[i] = c->next_result[i] = -1;
     for (int i = nodes->n - 1; i >= 0; i--) {
-        if (!is_scan_result(nodes->at[i]))
+        if (!is_result(nodes->at[i]))
             continue;
-        int scan = nodes->at[i]->in[0]->number;
-        c->next_result[i] = c->first_result[scan];
-        c->first_result[scan] = i;
+        int of = nodes->at[i]->in[0]->number;
+        c->next_result[i] = c->first_result[of];
+        c->first_result[of] = i;
     }
 }
 
@@ -319,17 +320,14 @@ static void fill_task(struct cutting *c, struct task *t, int i, int task) {
     t->in = arena_array(s->arena, struct task_arg, t->n_in);
     for (int j = 0; j < t->n_in; j++)
         t->in[j] = arg_of(c, n->in[j]);
-    if (!is_scan(n)) {
-        t->n_out = 1;
-        t->out = arena_new(s->arena, struct task_arg);
-        t->out[0] = arg_of(c, s->nodes.at[i]);
-        return;
-    }
+    int n_out = has_value(n);
     for (int r = c->first_result[i]; r >= 0; r = c->next_result[r])
-        t->n_out++;
-    t->out = arena_array(s->arena, struct task_arg, t->n_out);
-    for (int r = c->first_result[i], k = 0; r >= 0; r = c->next_result[r]) {
-        t->out[k++] = arg_of(c, s->nodes.at[r]);
+        n_out++;
+    t->out = arena_array(s->arena, struct task_arg, n_out);
+    if (has_value(n))
+        t->out[t->n_out++] = arg_of(c, s->nodes.at[i]);
+    for (int r = c->first_result[i]; r >= 0; r = c->next_result[r]) {
+        t->out[t->n_out++] = arg_of(c, s->nodes.at[r]);
         s->values.at[s->value_of[r]].writer = task;
     }
 }
@@ -343,7 +341,7 @@ static void add_task(struct cutting *c, int i) {
     int task = s->tasks.n;
     for (int m = 0; m < n; m++) {
         t.nodes[m] = s->nodes.at[member[m]];
-        if (c->needed[member[m]] && !is_scan(t.nodes[m]))
+        if (c->needed[member[m]] && has_value(t.nodes[m]))
             s->values.at[s->value_of[member[m]]].writer = task;
     }
     if (g > 0 || t.nodes[0]->op->trait == OP_ELEMENTWISE)
@@ -418,13 +416,13 @@ static void list_readers(struct schedule *s) {
 /* The value of node i, if it has one; its task, when all of it has been met. */
 static bool add_node(struct cutting *c, int i) {
     const struct node *n = c->s->nodes.at[i];
-    if (is_alias(n) || is_assign(n) || is_scan_result(n))
+    if (is_alias(n) || is_assign(n) || is_result(n))
         return true;
+    if (has_value(n) && c->needed[i] && !add_value(c, i))
+        return false;
     for (int r = c->first_result[i]; r >= 0; r = c->next_result[r])
         if (!add_value(c, r))
             return false;
-    if (!is_scan(n) && c->needed[i] && !add_value(c, i))
-        return false;
     if (has_task(n) && (c->group[i] == 0 || --c->left[c->group[i]] == 0))
         add_task(c, i);
     return true;

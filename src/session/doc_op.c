@@ -222,6 +222,8 @@ static void print_gradient(const struct op *op, FILE *out) {
         print_formulas(op, out);
     } else if (op->trait == OP_LOOP || op->id == OP_scan_result) {
         fputs("Gradient: yes, another loop in the other direction.\n", out);
+    } else if (op->inner) {
+        fputs("Gradient: not asked for: only passes make it, after gradients.\n", out);
     } else if (op->gradient) {
         fputs("Gradient: yes", out);
         print_gradient_ops(op, out);

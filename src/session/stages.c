@@ -232,5 +232,6 @@ void stages_print_help(FILE *out) {
     print_family(ops, OP_RANDOM, "random", out);
     print_family(ops, OP_EFFECT, "effects", out);
     print_family(ops, OP_LOOP, "loops", out);
+    print_family(ops, OP_RESULT, "results", out);
     arena_free(&a);
 }

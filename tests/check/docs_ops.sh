@@ -41,7 +41,7 @@ ops() { # public|private
         n = split($0, field, ",")
         for (i = 1; i <= 4; i++) gsub(/^[ ]+|[ ]+$/, "", field[i])
         name = field[1]; sub(/^OP\(/, "", name)
-        kind = field[4] ~ /^(LEAF|EFFECT|LOOP)$/ || name == "slice" || name == "result_value" || name ~ /_(gradient|gather)$/ && name != "stop_gradient" ? "private" : "public"
+        kind = field[3] == "INNER" || field[4] ~ /^(LEAF|EFFECT|LOOP|RESULT)$/ || name == "slice" || name == "result_value" || name ~ /_(gradient|gather)$/ && name != "stop_gradient" ? "private" : "public"
         signature = quoted[2]; summary = quoted[4]
         gsub(/\001/, "\"", signature); gsub(/\001/, "\"", summary)
         if (kind == want)

@@ -373,13 +373,16 @@ static void run_in_place(enum isa isa, const struct ew_program *p, const int *ov
     struct arena arena = {0};
     struct kernel_work w = {0};
     for (int i = 0; i < p->n_in; i++) {
-        in[i] = (struct kernel_arg){aligned_alloc(64, N * 4 + 16), DTYPE_F32, 1, {N}};
+        in[i] = (struct kernel_arg){
+            .data = aligned_alloc(64, N * 4 + 16), .dtype = DTYPE_F32, .rank = 1, .dim = {N}};
         trykernel_randomise(&in[i], (uint64_t)i + 1, 4);
         for (int64_t k = 0; k < N; k++)
             trykernel_set(&in[i], k, fabs(trykernel_get(&in[i], k)) + 0.5);
     }
     for (int o = 0; o < p->n_out; o++)
-        out[o] = in_place ? in[over[o]] : (struct kernel_arg){malloc(N * 4), DTYPE_F32, 1, {N}};
+        out[o] = in_place ? in[over[o]]
+                          : (struct kernel_arg){
+                                .data = malloc(N * 4), .dtype = DTYPE_F32, .rank = 1, .dim = {N}};
     struct kernel_call c = {.n_in = p->n_in, .n_out = p->n_out, .in = in, .out = out, .program = p};
     const struct kernel *k = kernel_elementwise(isa);
     k->prepare(&c, &w, &arena);
