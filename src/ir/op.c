@@ -177,6 +177,7 @@ struct op_table *op_table_new(struct arena *a, struct intern_table *names,
         op->signature = rows[i].signature;
         op->trait = rows[i].trait;
         op->domain = rows[i].domain;
+        op->inner = rows[i].inner;
         op->shape = rules[i].shape;
         op->gradient = rules[i].gradient;
         struct cursor c = {rows[i].signature, names};

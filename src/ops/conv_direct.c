@@ -8,13 +8,15 @@
  * (image, band of rows, block of channels); the filter's gradient is summed over fixed groups of
  * images, added in order. Tested against conv_im2col.c. */
 #include "ops/conv_direct.h"
+#include "ops/conv_sparse.h"
 
 #ifdef OPS_KERNELS
 
 #include "ops/blas.h"
+#include "ops/math.h"
 #include "ops/vector.h"
 
-enum { BAND_BYTES = 1 << 18, ENOUGH_UNITS = 16, MAX_GROUPS = 8 };
+enum { BAND_BYTES = 1 << 18, STEP_BYTES = 1 << 13, ENOUGH_UNITS = 16, MAX_GROUPS = 8 };
 static const int64_t most_partial_bytes = (int64_t)1 << 26;
 
 /* A convolution as the tiles see it: from ci to co channels. */
@@ -27,6 +29,10 @@ struct direct {
     int64_t row_columns;    /* of those, how many have the same column mod sw */
     int64_t channel_elements, row_elements;
     int64_t *tap_offset; /* [kw] where in a re-laid row tap column kx begins */
+    /* of a block (conv_block.c), whose bands are of pooled rows */
+    struct conv_epilogue epilogue;
+    int64_t step;             /* rows of the convolution at a time */
+    int64_t scratch_elements; /* of the re-laid rows, before those */
 };
 
 /* Rows [first, first + rows) of the kw * c rows that a row of taps has, and the output columns that
@@ -48,13 +54,16 @@ struct direct_filter {
 
 #define REAL       float
 #define REAL_BYTES 4
+#define TAG        f32
 #define R(name)    name##_f32
 #include "ops/conv_direct_loops.h"
 #undef REAL
 #undef REAL_BYTES
+#undef TAG
 #undef R
 #define REAL       double
 #define REAL_BYTES 8
+#define TAG        f64
 #define R(name)    name##_f64
 #include "ops/conv_direct_loops.h"
 
@@ -88,11 +97,11 @@ static void run_direct(const struct kernel_call *c, int phase, int64_t begin, in
                          scratch);
 }
 
-/* Sizes that follow from those of the convolution, and the work. */
-static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct kernel_work *w,
-                   struct arena *a) {
-    int64_t bytes = real_bytes(c), width = channels_of_block(c);
-    d->base.run = run_direct;
+/* Sizes that follow from those of the convolution, and the work. Bands are of `rows` rows, of which
+ * each is made of window_rows rows of the convolution, row_stride behind those of the last. */
+static void settle(struct direct *d, int64_t rows, int64_t window_rows, int64_t row_stride,
+                   struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    int64_t bytes = real_bytes(c), width = channels_of_block(c), n = d->base.g.n;
     d->n_blocks = ceil_div(d->co, width);
     d->n_pixel_blocks = ceil_div(d->ow, N_TILE_ROWS);
     d->padded_columns = (d->ow - 1) * d->sw + window_extent(d->kw, d->dw);
@@ -105,9 +114,11 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
     int64_t image_bytes = d->h * d->row_elements * bytes;
     d->n_bands =
         max_i64(ceil_div(image_bytes, BAND_BYTES), ceil_div(ENOUGH_UNITS, n * d->n_blocks));
-    d->n_bands = max_i64(1, min_i64(d->n_bands, d->oh));
+    d->n_bands = max_i64(1, min_i64(d->n_bands, rows));
+    int64_t outputs =
+        min_i64(d->oh, (ceil_div(rows, d->n_bands) - 1) * row_stride + window_rows);
     int64_t band_rows =
-        min_i64(d->h, (ceil_div(d->oh, d->n_bands) - 1) * d->sh + window_extent(d->kh, d->dh));
+        min_i64(d->h, (outputs - 1) * d->sh + window_extent(d->kh, d->dh));
     int64_t filter_elements = d->n_blocks * width * d->kh * d->kw * d->ci;
     w->name = "direct";
     w->n_phases = 2;
@@ -116,7 +127,8 @@ static void settle(struct direct *d, int64_t n, struct kernel_call *c, struct ke
     w->units[1] = n * d->n_bands * d->n_blocks;
     w->cost[1] = window_work(&d->base.g);
     w->shared_bytes = (size_t)(filter_elements * bytes);
-    w->scratch_bytes = (size_t)(band_rows * d->row_elements * bytes);
+    d->scratch_elements = (int64_t)round_64((size_t)(band_rows * d->row_elements));
+    w->scratch_bytes = (size_t)(d->scratch_elements * bytes);
     c->geometry = d;
 }
 
@@ -133,27 +145,59 @@ static bool is_usual(const struct window *g, struct kernel_work *w) {
     return false;
 }
 
+static struct direct forward(const struct window *g) {
+    return (struct direct){.base.g = *g,
+                           .h = g->h,
+                           .w = g->w,
+                           .ci = g->c,
+                           .oh = g->oh,
+                           .ow = g->ow,
+                           .co = g->o,
+                           .kh = g->kh,
+                           .kw = g->kw,
+                           .sh = g->sh,
+                           .sw = g->sw,
+                           .dh = g->dh,
+                           .dw = g->dw,
+                           .top = g->top,
+                           .left = g->left};
+}
+
 bool KERNEL(conv_direct_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct window g = conv_forward_window(c);
     if (!is_usual(&g, w) || is_too_narrow(c, g.o, w))
         return false;
     struct direct *d = arena_new(a, struct direct);
-    *d = (struct direct){.base.g = g,
-                         .h = g.h,
-                         .w = g.w,
-                         .ci = g.c,
-                         .oh = g.oh,
-                         .ow = g.ow,
-                         .co = g.o,
-                         .kh = g.kh,
-                         .kw = g.kw,
-                         .sh = g.sh,
-                         .sw = g.sw,
-                         .dh = g.dh,
-                         .dw = g.dw,
-                         .top = g.top,
-                         .left = g.left};
-    settle(d, g.n, c, w, a);
+    *d = forward(&g);
+    d->base.run = run_direct;
+    settle(d, g.oh, 1, 1, c, w, a);
+    return true;
+}
+
+static void run_block(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                      void *scratch) {
+    if (phase == 0)
+        run_direct(c, phase, begin, end, scratch);
+    else if (is_wide(c))
+        block_units_f64(c->geometry, c, begin, end, scratch);
+    else
+        block_units_f32(c->geometry, c, begin, end, scratch);
+}
+
+bool KERNEL(conv_direct_block)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    struct sparse_window s = KERNEL(conv_sparse_window)(&c->in[0], &c->in[1], &c->out[0], c->attr);
+    struct window g = s.conv;
+    if (!is_usual(&g, w) || is_too_narrow(c, g.o, w) || s.pool.oh * s.pool.ow == 0)
+        return false;
+    struct direct *d = arena_new(a, struct direct);
+    *d = forward(&g);
+    d->base.run = run_block;
+    d->epilogue = KERNEL(conv_block_epilogue)(c);
+    settle(d, s.pool.oh, s.pool.kh, s.pool.sh, c, w, a);
+    int64_t width = channels_of_block(c), row_bytes = g.ow * width * real_bytes(c);
+    d->step = min_i64(g.oh, max_i64(s.pool.sh, STEP_BYTES / row_bytes));
+    w->scratch_bytes +=
+        (size_t)(conv_band_elements(&d->epilogue, d->step, width) * real_bytes(c));
     return true;
 }
 
@@ -183,7 +227,8 @@ bool KERNEL(conv_direct_input_gradient)(struct kernel_call *c, struct kernel_wor
                          .top = window_extent(g.kh, g.dh) - 1 - g.top,
                          .left = window_extent(g.kw, g.dw) - 1 - g.left,
                          .turned = true};
-    settle(d, g.n, c, w, a);
+    d->base.run = run_direct;
+    settle(d, g.h, 1, 1, c, w, a);
     return true;
 }
 

@@ -1,5 +1,6 @@
-/* Direct convolution for one element type; included once for each, with REAL, REAL_BYTES and
+/* Direct convolution for one element type; included once for each, with REAL, REAL_BYTES, TAG and
  * R(name) defined. */
+#include "ops/conv_epilogue_loops.h"
 #include "ops/vector_transpose.h"
 
 enum { R(block_channels) = 2 * R(N_LANES) };
@@ -38,15 +39,15 @@ ALWAYS_INLINE void R(pixels)(const int pixels, const int vectors, const struct d
 }
 
 /* The same, stored: y is the first pixel's first channel of the block, of which `channels`
- * exist. */
+ * exist; pixels are `step` apart. */
 ALWAYS_INLINE void R(pixels_stored)(const int pixels, const int vectors, const struct direct *d,
                                     int64_t n_tap_rows, const REAL *image, const REAL *filter,
-                                    REAL *y, int64_t channels) {
+                                    REAL *y, int64_t step, int64_t channels) {
     R(vector) left[N_TILE_ROWS], right[N_TILE_ROWS];
     R(pixels)(pixels, vectors, d, n_tap_rows, image, filter, left, right);
     UNROLL(14)
     for (int q = 0; q < pixels; q++) {
-        REAL *to = y + q * d->co;
+        REAL *to = y + q * step;
         if (channels == vectors * R(N_LANES)) {
             R(store)(to, left[q]);
             if (vectors == 2)
@@ -62,13 +63,13 @@ ALWAYS_INLINE void R(pixels_stored)(const int pixels, const int vectors, const s
 }
 
 static void R(pixels_any)(int pixels, const struct direct *d, int64_t n_tap_rows, const REAL *image,
-                          const REAL *filter, REAL *y, int64_t channels) {
+                          const REAL *filter, REAL *y, int64_t step, int64_t channels) {
 #define PIXELS_CASE(n)                                                                             \
     case n:                                                                                        \
-        R(pixels_stored)(n, 2, d, n_tap_rows, image, filter, y, channels);                         \
+        R(pixels_stored)(n, 2, d, n_tap_rows, image, filter, y, step, channels);                   \
         break;                                                                                     \
     case n + 32:                                                                                   \
-        R(pixels_stored)(n, 1, d, n_tap_rows, image, filter, y, channels);                         \
+        R(pixels_stored)(n, 1, d, n_tap_rows, image, filter, y, step, channels);                   \
         break;
     switch (pixels + (channels > R(N_LANES) ? 0 : 32)) { FOR_EACH_TILE_HEIGHT(PIXELS_CASE) }
 #undef PIXELS_CASE
@@ -107,13 +108,13 @@ static void R(lay_rows)(const struct direct *d, const REAL *image, int64_t y0, i
     }
 }
 
-/* Output rows [i0, i1) of one block of channels. rows: the re-laid image from row `first` on. */
+/* Output rows [i0, i1) of one block of channels, of which `channels` are stored, `step` from pixel
+ * to pixel; y is where row i0 begins. rows: the re-laid image from row `first` on. */
 static void R(direct_rows)(const struct direct *d, const REAL *rows, int64_t first,
-                           const REAL *filters, REAL *y, int64_t i0, int64_t i1, int64_t block) {
+                           const REAL *filters, REAL *y, int64_t step, int64_t i0, int64_t i1,
+                           int64_t block, int64_t channels) {
     int64_t tap_row = d->kw * d->ci * R(block_channels);
     const REAL *filter = filters + block * d->kh * tap_row;
-    int64_t channel = block * R(block_channels),
-            channels = min_i64(R(block_channels), d->co - channel);
     for (int64_t i = i0; i < i1; i++) {
         int64_t t0, t1;
         window_taps_apart(i, d->sh, d->dh, d->top, d->kh, d->h, &t0, &t1);
@@ -122,9 +123,19 @@ static void R(direct_rows)(const struct direct *d, const REAL *rows, int64_t fir
             int64_t q = p * d->ow / d->n_pixel_blocks, end = (p + 1) * d->ow / d->n_pixel_blocks;
             R(pixels_any)
             ((int)(end - q), d, t1 - t0, image + q, filter + t0 * tap_row,
-             y + (i * d->ow + q) * d->co + channel, channels);
+             y + ((i - i0) * d->ow + q) * step, step, channels);
         }
     }
+}
+
+/* The input rows that output rows [i0, i1) need, re-laid; gives the first of them. */
+static int64_t R(lay_band)(const struct direct *d, const REAL *image, int64_t i0, int64_t i1,
+                           REAL *rows) {
+    int64_t first = min_i64(d->h, max_i64(0, i0 * d->sh - d->top));
+    int64_t last = max_i64(
+        first, min_i64(d->h, (i1 - 1) * d->sh - d->top + window_extent(d->kh, d->dh)));
+    R(lay_rows)(d, image, first, last, rows);
+    return first;
 }
 
 static void R(direct_units)(const struct direct *d, const REAL *x, const REAL *filters, REAL *y,
@@ -134,14 +145,42 @@ static void R(direct_units)(const struct direct *d, const REAL *x, const REAL *f
         int64_t block = u % d->n_blocks, band = u / d->n_blocks % d->n_bands,
                 image = u / d->n_blocks / d->n_bands;
         int64_t i0 = band * d->oh / d->n_bands, i1 = (band + 1) * d->oh / d->n_bands;
-        if (laid != u / d->n_blocks) {
-            first = min_i64(d->h, max_i64(0, i0 * d->sh - d->top));
-            int64_t last = max_i64(
-                first, min_i64(d->h, (i1 - 1) * d->sh - d->top + window_extent(d->kh, d->dh)));
-            R(lay_rows)(d, x + image * d->h * d->w * d->ci, first, last, rows);
-            laid = u / d->n_blocks;
+        if (laid != u / d->n_blocks)
+            first = R(lay_band)(d, x + image * d->h * d->w * d->ci, i0, i1, rows);
+        laid = u / d->n_blocks;
+        int64_t channel = block * R(block_channels);
+        R(direct_rows)
+        (d, rows, first, filters, y + (image * d->oh + i0) * d->ow * d->co + channel, d->co, i0, i1,
+         block, min_i64(R(block_channels), d->co - channel));
+    }
+}
+
+/* The same with what stands behind the convolution: bands are of pooled rows, and a few rows at a
+ * time are computed into scratch and pooled from there. */
+static void R(block_units)(const struct direct *d, const struct kernel_call *c, int64_t begin,
+                           int64_t end, REAL *rows) {
+    enum { N = R(block_channels) };
+    const struct conv_epilogue *e = &d->epilogue;
+    int64_t laid = -1, first = 0;
+    REAL *results = rows + d->scratch_elements;
+    for (int64_t u = begin; u < end; u++) {
+        int64_t block = u % d->n_blocks, band = u / d->n_blocks % d->n_bands,
+                image = u / d->n_blocks / d->n_bands;
+        struct conv_band b;
+        conv_band_open(e, band * e->pool.oh / d->n_bands, (band + 1) * e->pool.oh / d->n_bands, &b);
+        if (laid != u / d->n_blocks)
+            first = R(lay_band)(d, (const REAL *)c->in[0].data + image * d->h * d->w * d->ci, b.low,
+                                b.stop, rows);
+        laid = u / d->n_blocks;
+        int64_t channels = min_i64(N, d->co - block * N);
+        struct conv_target to = conv_block_target(c, image, block * N, channels, REAL_BYTES);
+        while (conv_band_is_open(&b)) {
+            int64_t n = min_i64(d->step, b.stop - b.high);
+            R(direct_rows)
+            (d, rows, first, c->shared, results + conv_band_filled(e, &b, N), N, b.high, b.high + n,
+             block, channels > R(N_LANES) ? N : R(N_LANES));
+            R(conv_band_push)(e, &b, n, results, N, &to);
         }
-        R(direct_rows)(d, rows, first, filters, y + image * d->oh * d->ow * d->co, i0, i1, block);
     }
 }
 
