@@ -7,6 +7,8 @@
 #include "kernelrun.h"
 #include "unit.h"
 
+enum { MAX_RESULTS = 4 };
+
 int64_t kernelrun_count(const struct kernel_arg *a) {
     int64_t n = 1;
     for (int i = 0; i < a->rank; i++)
@@ -100,20 +102,28 @@ const char *kernelrun_check(const struct kernel *k, struct kernel_call *c) {
     k->prepare(c, &w, &arena);
     CU_ASSERT_FATAL(w.n_phases >= 1 && w.n_phases <= MAX_PHASES);
     run_pieces(k, c, &w, false);
-    size_t n = arg_bytes(&c->out[0]);
-    void *before = new_garbage(n);
-    memcpy(before, c->out[0].data, n);
-    memset(c->out[0].data, 0xff, n);
+    void *before[MAX_RESULTS];
+    CU_ASSERT_FATAL(c->n_out <= MAX_RESULTS);
+    for (int i = 0; i < c->n_out; i++) {
+        size_t n = arg_bytes(&c->out[i]);
+        before[i] = new_garbage(n);
+        memcpy(before[i], c->out[i].data, n);
+        memset(c->out[i].data, 0xff, n);
+    }
     run_pieces(k, c, &w, true);
-    bool same = memcmp(before, c->out[0].data, n) == 0;
-    if (!same)
-        printf("%s: the bits depend on how the units are cut\n", w.name);
-    CU_ASSERT(same);
+    for (int i = 0; i < c->n_out; i++) {
+        bool same = memcmp(before[i], c->out[i].data, arg_bytes(&c->out[i])) == 0;
+        if (!same)
+            printf("%s: the bits depend on how the units are cut\n", w.name);
+        CU_ASSERT(same);
+        free(before[i]);
+    }
     CU_ASSERT_EQUAL(fault.raised, 0);
-    free(before);
+    static char name[128];
+    snprintf(name, sizeof name, "%s", w.name);
     arena_free(&arena);
     c->geometry = NULL;
-    return w.name;
+    return name;
 }
 
 void kernelrun_compare(const char *what, const struct kernel_arg *out, const double *expected,

@@ -30,9 +30,9 @@ struct attr kernelrun_ints(int n, int64_t a, int64_t b);
 struct attr kernelrun_bool(bool v);
 struct attr kernelrun_string(const char *s);
 
-/* Prepares k for the call (one output) and runs it over c->out[0]; scratch, `shared` and output
- * begin as garbage. The units are run in one piece, then one by one and last to first; a difference
- * in a single bit fails the test. Gives the name of the kernel that prepare chose. */
+/* Prepares k for the call and runs it; scratch, `shared` and outputs begin as garbage. The units are
+ * run in one piece, then one by one and last to first; a difference in a single bit fails the test.
+ * Gives the name of the kernel that prepare chose, until the next call. */
 const char *kernelrun_check(const struct kernel *k, struct kernel_call *c);
 
 /* Fails the test where out and expected differ by more than tolerance * scale[i] (scale: may be
