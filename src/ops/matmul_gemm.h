@@ -13,10 +13,21 @@ enum { R(tile_columns) = 2 * R(N_LANES), R(k_block) = 1024 / sizeof(REAL) };
 ALWAYS_INLINE R(vector) R(load)(const REAL *p) { return *(const R(loose) *)p; }
 ALWAYS_INLINE void R(store)(REAL *p, R(vector) v) { *(R(loose) *)p = v; }
 
+/* Bytes that a tile asks for while it computes, so that they are near when their turn comes: one
+ * line each `every` steps of k, at from + at[0], from + at[1], .. Asking faster than memory answers
+ * would fill the few buffers that the tile's own loads need. */
+struct R(ahead) {
+    const char *from;
+    const int64_t *at;
+    int64_t every;
+};
+
 /* c[rows, vectors] (+)= a[k, rows] b[k, two vectors], of which only the first counts when vectors
- * is 1. rows and vectors are literals at each use, so c stays in registers. */
+ * is 1. rows and vectors are literals at each use, so c stays in registers; so is whether there is
+ * an `ahead`. */
 ALWAYS_INLINE void R(tile)(const int rows, const int vectors, int64_t k, const REAL *restrict a,
-                           const REAL *restrict b, REAL *restrict c, int64_t c_row, bool add) {
+                           const REAL *restrict b, REAL *restrict c, int64_t c_row, bool add,
+                           const struct R(ahead) *ahead) {
     R(vector) left[N_TILE_ROWS], right[N_TILE_ROWS];
     UNROLL(14)
     for (int r = 0; r < rows; r++) {
@@ -24,18 +35,26 @@ ALWAYS_INLINE void R(tile)(const int rows, const int vectors, int64_t k, const R
         if (vectors == 2)
             right[r] = (R(vector)){0};
     }
-    for (int64_t i = 0; i < k; i++) {
-        R(vector) b0 = R(load)(b), b1 = b0;
-        if (vectors == 2)
-            b1 = R(load)(b + R(N_LANES));
-        UNROLL(14)
-        for (int r = 0; r < rows; r++) {
-            left[r] += a[r] * b0;
-            if (vectors == 2)
-                right[r] += a[r] * b1;
+    const int64_t *at = ahead ? ahead->at : NULL;
+    for (int64_t i = 0; i < k;) {
+        int64_t stop = k;
+        if (ahead) {
+            __builtin_prefetch(ahead->from + *at++, 0, 2);
+            stop = min_i64(k, i + ahead->every);
         }
-        a += rows;
-        b += R(tile_columns);
+        for (; i < stop; i++) {
+            R(vector) b0 = R(load)(b), b1 = b0;
+            if (vectors == 2)
+                b1 = R(load)(b + R(N_LANES));
+            UNROLL(14)
+            for (int r = 0; r < rows; r++) {
+                left[r] += a[r] * b0;
+                if (vectors == 2)
+                    right[r] += a[r] * b1;
+            }
+            a += rows;
+            b += R(tile_columns);
+        }
     }
     UNROLL(14)
     for (int r = 0; r < rows; r++) {
@@ -50,10 +69,10 @@ static void R(tile_any)(int rows, int vectors, int64_t k, const REAL *a, const R
                         int64_t c_row, bool add) {
 #define TILE_CASE(n)                                                                               \
     case n:                                                                                        \
-        R(tile)(n, 2, k, a, b, c, c_row, add);                                                     \
+        R(tile)(n, 2, k, a, b, c, c_row, add, NULL);                                               \
         break;                                                                                     \
     case n + 32:                                                                                   \
-        R(tile)(n, 1, k, a, b, c, c_row, add);                                                     \
+        R(tile)(n, 1, k, a, b, c, c_row, add, NULL);                                               \
         break;
     switch (rows + (vectors == 1 ? 32 : 0)) { FOR_EACH_TILE_HEIGHT(TILE_CASE) }
 #undef TILE_CASE

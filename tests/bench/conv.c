@@ -9,10 +9,12 @@
  * Prints the lower quartile of milliseconds and GFLOP/s (nominal: taps on padding count). Before
  * each timing a large buffer is written, since in a training step the optimizer's pass over its
  * memory empties the caches too. */
+#define _DEFAULT_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/arena.h"
@@ -28,6 +30,7 @@ BUILDS(matmul_blas_kernel)
 #define REFERENCE(id, isa)                                                                         \
     ((isa) == ISA_AVX512 ? &id##_avx512 : (isa) == ISA_AVX2 ? &id##_avx2 : &id##_portable)
 
+enum { HUGE_FROM_BYTES = 4 << 20, HUGE_PAGE_BYTES = 2 << 20 };
 enum { MAX_THREADS = 2, MAX_ROUNDS = 1000 };
 
 struct team {
@@ -100,10 +103,14 @@ static double time_team(struct team *t, int n_threads) {
     return (now_s() - start) / t->repeats;
 }
 
+/* On huge pages from where variables and the plan's slab are. */
 static void *new_memory(size_t n) {
-    void *p = aligned_alloc(64, (n + 127) / 64 * 64);
+    size_t align = n >= HUGE_FROM_BYTES ? HUGE_PAGE_BYTES : 64;
+    void *p = aligned_alloc(align, (n + 64 + align) / align * align);
     if (!p)
         exit(70);
+    if (align == HUGE_PAGE_BYTES)
+        madvise(p, (n + 64 + align) / align * align, MADV_HUGEPAGE);
     for (size_t i = 0; i < (n + 127) / 64 * 16; i++)
         ((float *)p)[i] = (float)(i % 13) / 13 - 0.5f;
     return p;

@@ -131,6 +131,17 @@ static void long_sums(void) {
         check_all(&products[i]);
 }
 
+/* Few rows: several groups of panels, blocks of k that are not whole, one row too many. */
+static void few_rows(void) {
+    static const struct product products[] = {
+        {.m = 2, .n = 600, .k = 130},  {.m = 8, .n = 70, .k = 1300}, {.m = 15, .n = 33, .k = 65},
+        {.m = 50, .n = 561, .k = 200}, {.m = 50, .n = 64, .k = 128}, {.m = 128, .n = 545, .k = 129},
+        {.m = 128, .n = 129, .k = 3},  {.m = 129, .n = 300, .k = 70},
+    };
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        check_all(&products[i]);
+}
+
 static void batches(void) {
     static const struct product products[] = {
         {.m = 3, .n = 4, .k = 5, .n_batch = 1, .batch_a = {7}, .batch_b = {7}},
@@ -158,6 +169,7 @@ void suite_ops_matmul(void) {
     unit_suite("ops: matmul");
     unit_test("sizes around those of tiles, every transposition", odd_sizes);
     unit_test("long sums", long_sums);
+    unit_test("few rows, a large matrix", few_rows);
     unit_test("batches, equal and stretched", batches);
     unit_test("empty operands and empty sums", empty_sizes);
 }
