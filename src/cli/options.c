@@ -48,6 +48,11 @@ static void take_memory(struct command *c, const char *value) {
         command_refuse(c, "--memory wants a size such as 500M or 2G, not `%s`", value);
 }
 
+static void take_show_memory(struct command *c, const char *value) {
+    (void)value;
+    c->options.show_memory = true;
+}
+
 static void take_stdlib(struct command *c, const char *value) { c->options.stdlib = value; }
 
 static enum status print_stages(struct command *c) {

@@ -13,6 +13,7 @@
 #include "check/lint.h"
 #include "opt/opt.h"
 #include "session/demand.h"
+#include "session/memory.h"
 #include "session/stages.h"
 
 /* The demanded part of the graph with concrete shapes. NULL: reported. */
@@ -108,6 +109,8 @@ static bool check_run(void *context, struct request *r) {
         s->sources = s->checked->sources; /* as they are now: its own list is empty */
         return demand_run(s, r);
     }
+    if (ok && s->memory)
+        memory_note(s, r);
     s->n_dry_demands++;
     s->trains = s->trains || r->kind == REQUEST_TRAIN;
     return ok;
@@ -177,7 +180,11 @@ bool check_script(struct session *s, const struct unit_source *unit) {
     bool shown = s->options.dump && s->options.dump->when == STAGE_CHECK;
     FILE *settled = shown ? open_memstream(&text, &n_text) : NULL;
     struct session *dry = session_new_dry(s, &host, settled);
+    struct memory_report memory = {.training = {0}};
+    dry->memory = s->options.show_memory ? &memory : NULL;
     interp_run(dry->interp, unit);
+    if (dry->memory && s->options.err && s->diags.n_errors == n_errors)
+        memory_print(dry, &s->sources, s->options.err);
     if (settled) {
         fclose(settled);
         stages_show(STAGE_CHECK, &(struct stage_view){.s = s, .settled = text});

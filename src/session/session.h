@@ -45,6 +45,7 @@ struct session_options {
     int n_overrides;
     bool check;     /* walk a unit dry before it is run; if it has errors it is not */
     bool only_check; /* and is not run either if it has none */
+    bool show_memory; /* the check says how much memory the script will take */
     bool strict;    /* warnings of the check are as errors */
     FILE *out, *err;                    /* err NULL: diagnostics are only kept */
     volatile sig_atomic_t *interrupted; /* NULL: never */
@@ -79,6 +80,7 @@ struct session {
     struct session *checked;           /* of a dry session: the real one; else NULL */
     uint64_t n_dry_demands;
     bool trains; /* of a dry session: some optimizer is run */
+    struct memory_report *memory; /* of a dry session: what its demands would take; or NULL */
     volatile sig_atomic_t never;
 };
 

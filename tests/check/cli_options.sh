@@ -32,6 +32,20 @@ for good in 4096 64K 500m 1.5G; do
 done
 expect 1 "$nnrun" --memory 1K -e 'print(sum(random_normal([5000])))'
 err_has 'asks for 19.6 KiB, and --memory allows 1.0 KiB'
+cat > memory.nn <<'END'
+placeholder x: float[batch, 1000]
+variable w = ones([1000, 1000])
+loss cost = mean((x @ w) ** 2)
+optimizer step = adam(0.1).minimize(cost)
+step.run(x=ones([2, 1000]))
+print(cost.eval(x=ones([500, 1000])) > 0)
+END
+for verb in run check; do
+    expect 0 "$nnrun" $verb --show-memory memory.nn
+    err_has 'memory: parameters 3.81 MiB, what optimizers and layers keep 7.63 MiB, training ' \
+        ' (memory.nn:5), evaluation ' ' (memory.nn:6)'
+done
+[ "$(grep -c memory: err)" = 1 ] || wrong "the memory is not said once"
 expect 2 "$nnrun" --quiet=yes one.nn && err_has '--quiet takes no value'
 expect 2 "$nnrun" verison && err_has 'there is no script `verison`' 'did you mean nnrun version?'
 expect 2 "$nnrun" run && err_has '`nnrun run` wants more' 'nnrun run SCRIPT'
