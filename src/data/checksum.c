@@ -58,3 +58,50 @@ void checksum_close(struct checksum *c, char text[CHECKSUM_TEXT]) {
     c->library->context_free(c->state);
     free((void *)c->library);
 }
+
+static void *follow(void *argument) {
+    struct checksum_follower *f = argument;
+    size_t done = 0;
+    for (bool ended = false; !ended;) {
+        pthread_mutex_lock(&f->lock);
+        while (f->n_ready == done && !f->ended)
+            pthread_cond_wait(&f->more, &f->lock);
+        size_t ready = f->n_ready;
+        ended = f->ended;
+        pthread_mutex_unlock(&f->lock);
+        checksum_add(f->sum, f->bytes + done, ready - done);
+        done = ready;
+    }
+    return NULL;
+}
+
+void checksum_follow(struct checksum_follower *f, struct checksum *c, const void *bytes) {
+    *f = (struct checksum_follower){.sum = c, .bytes = bytes};
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->more, NULL);
+    f->has_thread = pthread_create(&f->thread, NULL, follow, f) == 0;
+}
+
+void checksum_ready(struct checksum_follower *f, size_t n) {
+    if (!f->has_thread) {
+        checksum_add(f->sum, f->bytes + f->n_ready, n);
+        f->n_ready += n;
+        return;
+    }
+    pthread_mutex_lock(&f->lock);
+    f->n_ready += n;
+    pthread_cond_signal(&f->more);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void checksum_followed(struct checksum_follower *f) {
+    if (f->has_thread) {
+        pthread_mutex_lock(&f->lock);
+        f->ended = true;
+        pthread_cond_signal(&f->more);
+        pthread_mutex_unlock(&f->lock);
+        pthread_join(f->thread, NULL);
+    }
+    pthread_cond_destroy(&f->more);
+    pthread_mutex_destroy(&f->lock);
+}

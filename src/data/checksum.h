@@ -3,6 +3,7 @@
 #ifndef NN_DATA_CHECKSUM_H
 #define NN_DATA_CHECKSUM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,5 +19,22 @@ bool checksum_open(struct checksum *c);
 void checksum_add(struct checksum *c, const void *bytes, size_t n);
 /* Writes the digits (lower case), and frees the state. text may be NULL: only frees. */
 void checksum_close(struct checksum *c, char text[CHECKSUM_TEXT]);
+
+/* Adds bytes that are still being written, on a thread of its own behind the one that writes them:
+ * inflating a file and hashing it take about as long as each other. */
+struct checksum_follower {
+    struct checksum *sum;
+    const unsigned char *bytes;
+    size_t n_ready;
+    bool ended, has_thread;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+};
+/* Until checksum_followed nobody else uses the checksum. Without a thread bytes are added as they
+ * become ready. */
+void checksum_follow(struct checksum_follower *f, struct checksum *c, const void *bytes);
+void checksum_ready(struct checksum_follower *f, size_t n); /* `n` bytes behind those before */
+void checksum_followed(struct checksum_follower *f);        /* returns when all are added */
 
 #endif

@@ -3,7 +3,7 @@
  *
  * The format: four bytes of magic number (0, 0, element type 8 = unsigned byte, number of
  * dimensions), the sizes as big-endian 32-bit numbers, then the elements, last dimension fastest.
- * Content passes through in pieces that stay in the cache between inflating and hashing.
+ * Content is inflated in pieces, and hashed piece by piece by another thread.
  *
  * Not for: knowing whose files they are, or where they lie (mnist.c). */
 #include "data/idx.h"
@@ -32,6 +32,7 @@ struct stream {
     bool member_ended; /* between two gzip members, or after the last */
     z_stream z;
     struct checksum sum;
+    struct checksum_follower *follower; /* while it hashes what is read; or NULL */
     int64_t n_read; /* uncompressed bytes given so far */
     bool sizes_only;
     struct idx *out;
@@ -122,7 +123,9 @@ static bool read_content(struct stream *s, uint8_t *to, int64_t n, int64_t *got)
         } else if ((piece = read_fully(s->fd, to + *got, want)) < 0) {
             return fail(s->out, "cannot be read: %s", strerror(errno));
         }
-        if (!s->sizes_only)
+        if (s->follower)
+            checksum_ready(s->follower, (size_t)piece);
+        else if (!s->sizes_only)
             checksum_add(&s->sum, to + *got, (size_t)piece);
         *got += piece;
         s->n_read += piece;
@@ -237,7 +240,13 @@ static bool read_elements(struct stream *s, int rank, const int64_t *dim, int64_
     out->bytes = tensor_new_unset(DTYPE_U8, rank, dim);
     if (!out->bytes)
         return fail(out, "needs more memory than there is: %" PRId64 " bytes", n_elements);
-    if (!read_content(s, out->bytes->data, n_elements, &got))
+    struct checksum_follower follower;
+    checksum_follow(&follower, &s->sum, out->bytes->data);
+    s->follower = &follower;
+    bool ok = read_content(s, out->bytes->data, n_elements, &got);
+    checksum_followed(&follower);
+    s->follower = NULL;
+    if (!ok)
         return false;
     if (got < n_elements)
         return fail(out, "is truncated: %" PRId64 " bytes of content, expected %" PRId64, s->n_read,
