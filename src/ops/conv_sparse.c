@@ -6,8 +6,10 @@
  * for nothing, even against an infinity. Windows may overlap: what falls on one position adds up.
  *
  * The optimiser makes these ops (opt/block), scripts cannot call them, and they have no gradients:
- * where one is wanted the dense ops stay. Not for: the kernels themselves (conv_sparse_dense.c). */
+ * where one is wanted the dense ops stay. Not for: the kernels themselves (conv_sparse_*.c). */
 #include "ops/conv_sparse.h"
+
+#include <math.h>
 
 #ifdef OPS_RULES
 
@@ -127,9 +129,8 @@ static void find_places(struct sparse *s, int64_t lanes, struct arena *a) {
     }
 }
 
-/* Cuts a grid of vectors, of which `row` and `taps_row` elements are a row, into tiles. */
-static void cut_tiles(struct sparse *s, int64_t rows, int64_t columns, const struct tap_tile *from,
-                      int64_t lanes) {
+int KERNEL(conv_sparse_tiles)(struct tap_tile *to, int64_t rows, int64_t columns,
+                              const struct tap_tile *from, int64_t laid, int64_t taps) {
     int64_t across = ceil_div(columns, MAX_TILE_SIDE);
     int64_t height = min_i64(MAX_TILE_SIDE, MAX_TILE / ceil_div(columns, across));
     int64_t down = ceil_div(rows, height);
@@ -138,10 +139,11 @@ static void cut_tiles(struct sparse *s, int64_t rows, int64_t columns, const str
         struct tap_tile t = *from;
         t.rows = (int)((i / across + 1) * rows / down - y);
         t.columns = (int)((i % across + 1) * columns / across - x);
-        t.laid += y * t.laid_row + x * lanes;
-        t.taps += y * t.taps_row + x * lanes;
-        s->tiles[s->n_tiles++] = t;
+        t.laid += y * t.laid_row + x * laid;
+        t.taps += y * t.taps_row + x * taps;
+        to[i] = t;
     }
+    return (int)(down * across);
 }
 
 static void make_tiles(struct sparse *s, int64_t lanes, struct arena *a) {
@@ -151,36 +153,32 @@ static void make_tiles(struct sparse *s, int64_t lanes, struct arena *a) {
     if (!s->unrolled) {
         all.laid_row = s->laid_row * g->dh;
         all.taps_row = g->kw * lanes;
-        cut_tiles(s, g->kh, g->kw, &all, lanes);
+        s->n_tiles = KERNEL(conv_sparse_tiles)(s->tiles, g->kh, g->kw, &all, lanes, lanes);
         return;
     }
     int64_t full = s->n_vectors / MAX_TILE_SIDE, rest = s->n_vectors % MAX_TILE_SIDE;
     all.laid_row = all.taps_row = MAX_TILE_SIDE * lanes;
     if (full)
-        cut_tiles(s, full, MAX_TILE_SIDE, &all, lanes);
+        s->n_tiles = KERNEL(conv_sparse_tiles)(s->tiles, full, MAX_TILE_SIDE, &all, lanes, lanes);
     all.laid = all.taps = full * MAX_TILE_SIDE * lanes;
     if (rest)
-        cut_tiles(s, 1, rest, &all, lanes);
+        s->n_tiles += KERNEL(conv_sparse_tiles)(s->tiles + s->n_tiles, 1, rest, &all, lanes, lanes);
+}
+
+/* Whether vectors that run over taps and channels are half as many as those over channels only. */
+static bool is_unrolled(const struct window *g, int64_t lanes) {
+    return 2 * ceil_div(g->kh * g->kw * g->c, lanes) <= g->kh * g->kw * ceil_div(g->c, lanes);
 }
 
 struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_t lanes,
                                           int64_t images, struct kernel_work *w, struct arena *a) {
     const struct window *g = &of->conv, *p = &of->pool;
-    if (window_work(g) == 0 || p->n * p->oh * p->ow == 0)
+    if (window_work(g) == 0 || p->n * p->oh * p->ow == 0 || g->groups > 1)
         return NULL;
-    if (g->groups > 1) {
-        w->why = "no sparse: channels in groups";
-        return NULL;
-    }
-    int64_t taps = g->kh * g->kw;
     struct sparse *s = arena_new(a, struct sparse);
-    *s = (struct sparse){.base.g = *g, .pool = *p, .n_blocks = ceil_div(g->c, lanes)};
-    s->n_vectors = ceil_div(taps * g->c, lanes);
-    s->unrolled = 2 * s->n_vectors <= taps * s->n_blocks;
-    if (s->unrolled)
-        s->n_blocks = 1;
-    else
-        s->n_vectors = taps;
+    *s = (struct sparse){.base.g = *g, .pool = *p, .unrolled = is_unrolled(g, lanes)};
+    s->n_blocks = s->unrolled ? 1 : ceil_div(g->c, lanes);
+    s->n_vectors = s->unrolled ? ceil_div(g->kh * g->kw * g->c, lanes) : g->kh * g->kw;
     cut_regions(s, images);
     lay_regions(s, lanes);
     if ((double)s->block > INT32_MAX / 2) {
@@ -192,39 +190,71 @@ struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_
     return s;
 }
 
-/* In accesses to the first-level cache for a winner's place, which is what bounds both ways: direct
- * convolution multiplies about one vector an access, and a place takes about eight to be listed.
- * Measured with half of dk zero; three quarters is taken to be listed, for relu is not certain. */
-bool KERNEL(conv_sparse_pays)(const struct sparse *s, int64_t lanes, int accesses,
-                              struct kernel_work *w) {
-    const struct window *g = &s->base.g;
-    double positions = (double)(g->oh * g->ow) / (double)(s->pool.oh * s->pool.ow);
-    double dense = positions * (double)(g->kh * g->kw * g->c) / (double)lanes;
-    if (8 + 0.75 * accesses * (double)(s->n_blocks * s->n_vectors) < dense)
-        return true;
-    w->why = positions < 2 ? "no sparse: nearly as many windows as positions"
-                           : "no sparse: few multiplications a winner";
-    return false;
+struct sparse_costs KERNEL(conv_sparse_costs)(const struct sparse_window *of, int64_t lanes,
+                                              int accesses) {
+    const struct window *g = &of->conv;
+    double windows = (double)(of->pool.oh * of->pool.ow), positions = (double)(g->oh * g->ow);
+    double taps = (double)(g->kh * g->kw * g->c) / (double)lanes;
+    double vectors = (double)(g->kh * g->kw * ceil_div(g->c, lanes)), laid = 0;
+    if (is_unrolled(g, lanes)) {
+        vectors = (double)ceil_div(g->kh * g->kw * g->c, lanes);
+        laid = 2 * positions * (double)(g->kh * ceil_div(g->kw * g->c, lanes));
+    }
+    return (struct sparse_costs){.lists = 8 + 0.75 * accesses * vectors +
+                                          laid / (windows * (double)g->o),
+                                 .dense = 10 + positions / windows * taps};
+}
+
+static const char *why_dense(const struct sparse_window *of) {
+    if (of->conv.groups > 1)
+        return "no sparse: channels in groups";
+    return of->conv.oh * of->conv.ow < 2 * of->pool.oh * of->pool.ow
+               ? "no sparse: nearly as many windows as positions"
+               : "no sparse: few multiplications a winner";
+}
+
+static int64_t lanes_of(const struct kernel_call *c) {
+    return VECTOR_BYTES / (c->out[0].dtype == DTYPE_F64 ? 8 : 4);
 }
 
 static void prepare_filter(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_filter)(c, w, a, false))
-        KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
+    struct sparse_window of =
+        KERNEL(conv_sparse_window)(&c->in[0], &c->out[0], &c->in[1], &c->attr[1]);
+    struct sparse_costs costs = KERNEL(conv_sparse_costs)(&of, lanes_of(c), 1);
+    bool pays = costs.lists < costs.dense;
+    if (KERNEL(conv_sparse_masked)(c, w, a, pays ? costs.lists : costs.dense) ||
+        (pays && KERNEL(conv_sparse_filter)(c, w, a)))
+        return;
+    if (!w->why)
+        w->why = why_dense(&of);
+    KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void prepare_input(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_input)(c, w, a, false))
-        KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
+    struct sparse_window of =
+        KERNEL(conv_sparse_window)(&c->out[0], &c->in[2], &c->in[0], &c->attr[1]);
+    struct sparse_costs costs = KERNEL(conv_sparse_costs)(&of, lanes_of(c), 2);
+    bool pays = costs.lists < costs.dense;
+    if (pays && KERNEL(conv_sparse_input)(c, w, a))
+        return;
+    if (!w->why)
+        w->why = why_dense(&of);
+    KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void prepare_sparse_filter(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_filter)(c, w, a, true))
+    if (!KERNEL(conv_sparse_filter)(c, w, a))
         KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void prepare_sparse_input(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_sparse_input)(c, w, a, true))
+    if (!KERNEL(conv_sparse_input)(c, w, a))
         KERNEL(conv_block_input_gradient_dense_kernel).prepare(c, w, a);
+}
+
+static void prepare_masked_filter(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    if (!KERNEL(conv_sparse_masked)(c, w, a, INFINITY))
+        KERNEL(conv_block_filter_gradient_dense_kernel).prepare(c, w, a);
 }
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
@@ -235,6 +265,7 @@ static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t e
 const struct kernel KERNEL(conv_block_filter_gradient_kernel) = {prepare_filter, run};
 const struct kernel KERNEL(conv_block_input_gradient_kernel) = {prepare_input, run};
 const struct kernel KERNEL(conv_block_filter_gradient_sparse_kernel) = {prepare_sparse_filter, run};
+const struct kernel KERNEL(conv_block_filter_gradient_masked_kernel) = {prepare_masked_filter, run};
 const struct kernel KERNEL(conv_block_input_gradient_sparse_kernel) = {prepare_sparse_input, run};
 
 #endif

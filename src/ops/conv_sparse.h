@@ -32,8 +32,10 @@ enum { MAX_TILE = 25, MAX_TILE_SIDE = 5 };
     X(1, 5)                                                                                        \
     X(2, 1)                                                                                        \
     X(2, 2)                                                                                        \
-    X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3)        \
-        X(4, 4) X(4, 5) X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
+    X(2, 3)                                                                                        \
+    X(2, 4)                                                                                        \
+    X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5)        \
+        X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
 #else
 enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
@@ -44,8 +46,7 @@ enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
     X(1, 5)                                                                                        \
     X(2, 1)                                                                                        \
     X(2, 2)                                                                                        \
-    X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1) X(4, 2) X(4, 3) X(5, 1)        \
-        X(5, 2)
+    X(2, 3) X(2, 4) X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1) X(4, 2) X(4, 3) X(5, 1) X(5, 2)
 #endif
 
 /* Taps that stay in registers together: rows x columns of vectors. In elements: where they begin
@@ -89,20 +90,33 @@ struct region {
 struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_t lanes,
                                           int64_t images, struct kernel_work *w, struct arena *a);
 
-/* Whether lists of winners promise less work than the dense gradient, else w->why. accesses: to
- * memory, for each vector that a winner's taps are multiplied with. */
-bool KERNEL(conv_sparse_pays)(const struct sparse *s, int64_t lanes, int accesses,
-                              struct kernel_work *w);
+/* Cuts a grid of taps into tiles like `from`, which is its corner; laid, taps: elements from column
+ * to column. Gives how many they are. */
+int KERNEL(conv_sparse_tiles)(struct tap_tile *to, int64_t rows, int64_t columns,
+                              const struct tap_tile *from, int64_t laid, int64_t taps);
 
-/* Each prepares its sparse kernel, or gives false, with w->why; always: even if it does not pay. */
-bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
-                                bool always);
-bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
-                               bool always);
+/* What a pooled window costs for each output channel, in accesses to the first-level cache, which
+ * are what bounds all ways. Measured with half of dk zero: to list a winner takes about eight, to
+ * lay it out densely ten, and direct convolution multiplies about one vector an access. Three
+ * quarters of dk are taken to be listed, for relu is not certain. accesses: for each vector that a
+ * winner's taps are multiplied with. */
+struct sparse_costs {
+    double lists, dense;
+};
+struct sparse_costs KERNEL(conv_sparse_costs)(const struct sparse_window *of, int64_t lanes,
+                                              int accesses);
 
-/* The sparse kernels wherever they can, for tests. */
+/* Each prepares its kernel, or gives false, perhaps with w->why; most: that it may cost. */
+bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+bool KERNEL(conv_sparse_masked)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
+                                double most);
+bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a);
+
+/* These wherever they can, for tests. */
 extern const struct kernel KERNEL(conv_block_filter_gradient_sparse_kernel);
+extern const struct kernel KERNEL(conv_block_filter_gradient_masked_kernel);
 extern const struct kernel KERNEL(conv_block_input_gradient_sparse_kernel);
+
 /* By the dense gradient: with the convolution's own kernels, and with matrix products, which is the
  * reference. */
 extern const struct kernel KERNEL(conv_block_filter_gradient_dense_kernel);

@@ -44,14 +44,13 @@ static void run_filter(const struct kernel_call *c, int phase, int64_t begin, in
         filter_add_f32(c->geometry, c->shared, c->out[0].data, begin, end);
 }
 
-bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
-                                bool always) {
+bool KERNEL(conv_sparse_filter)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct sparse_window of =
         KERNEL(conv_sparse_window)(&c->in[0], &c->out[0], &c->in[1], &c->attr[1]);
     int64_t bytes = is_wide(c) ? 8 : 4, lanes = VECTOR_BYTES / bytes;
     struct sparse *s =
         KERNEL(conv_sparse_settle)(&of, lanes, ceil_div(of.conv.n, MAX_GROUPS), w, a);
-    if (!s || (!always && !KERNEL(conv_sparse_pays)(s, lanes, 1, w)))
+    if (!s)
         return false;
     const struct window *g = &s->base.g;
     int64_t vectors = s->n_blocks * s->n_vectors, sums = g->o * vectors * VECTOR_BYTES;

@@ -42,14 +42,13 @@ static void run_input(const struct kernel_call *c, int phase, int64_t begin, int
                         end, scratch);
 }
 
-bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a,
-                               bool always) {
+bool KERNEL(conv_sparse_input)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct sparse_window of =
         KERNEL(conv_sparse_window)(&c->out[0], &c->in[2], &c->in[0], &c->attr[1]);
     int64_t bytes = is_wide(c) ? 8 : 4, lanes = VECTOR_BYTES / bytes;
     struct sparse *s =
         KERNEL(conv_sparse_settle)(&of, lanes, max_i64(1, of.conv.n / ENOUGH_UNITS), w, a);
-    if (!s || (!always && !KERNEL(conv_sparse_pays)(s, lanes, 2, w)))
+    if (!s)
         return false;
     const struct window *g = &s->base.g;
     int64_t vectors = s->n_blocks * s->n_vectors, block_bytes = s->block * bytes;

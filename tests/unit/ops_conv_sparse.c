@@ -1,5 +1,5 @@
 /* The gradients of a max-pooled convolution against naive loops in double over the dense gradient:
- * many geometries of both windows, both dtypes, every instruction set; the sparse kernel, the one
+ * many geometries of both windows, both dtypes, every instruction set; the sparse kernels, the one
  * by the dense gradient, and the reference. */
 #include <float.h>
 #include <math.h>
@@ -11,6 +11,7 @@
 #include "windows.h"
 
 KERNELS_OF(filter_gradient, conv_block_filter_gradient_sparse_kernel);
+KERNELS_OF(filter_gradient_masked, conv_block_filter_gradient_masked_kernel);
 KERNELS_OF(input_gradient, conv_block_input_gradient_sparse_kernel);
 KERNELS_OF(filter_gradient_dense, conv_block_filter_gradient_dense_kernel);
 KERNELS_OF(input_gradient_dense, conv_block_input_gradient_dense_kernel);
@@ -103,10 +104,11 @@ static void check_gradient(struct trial *t, bool of_filter) {
     CU_ASSERT_FATAL(t->sum && t->scale);
     windows_visit(&t->conv, add_touch, t);
     for (int isa = 0; isa <= (int)kernel_best_isa(); isa++) {
-        const struct kernel *kernels[2][3] = {
+        const struct kernel *kernels[2][4] = {
             {input_gradient[isa], input_gradient_dense[isa], input_gradient_reference[isa]},
-            {filter_gradient[isa], filter_gradient_dense[isa], filter_gradient_reference[isa]}};
-        for (int k = 0; k < 3; k++)
+            {filter_gradient[isa], filter_gradient_dense[isa], filter_gradient_reference[isa],
+             filter_gradient_masked[isa]}};
+        for (int k = 0; k < 4 && kernels[of_filter][k]; k++)
             check_kernel(t, kernels[of_filter][k], (enum isa)isa);
     }
     free(t->sum);
