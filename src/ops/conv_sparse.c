@@ -91,6 +91,20 @@ static void cut_regions(struct sparse *s, int64_t images) {
             1, min_i64(images, (int64_t)(cached_bytes / VECTOR_BYTES / region_vectors(s, ph, pw))));
 }
 
+/* Spans of taps that are neighbours in an image, in vectors; each writes over what the one before
+ * took too much. */
+static void find_copies(struct sparse *s, int64_t lanes, struct arena *a) {
+    const struct window *g = &s->base.g;
+    int64_t span = g->dw == 1 ? g->kw * g->c : g->c, n_spans = g->dw == 1 ? 1 : g->kw;
+    s->copies = arena_array(a, struct span_copy, g->kh * n_spans * ceil_div(span, lanes));
+    for (int64_t i = 0; i < g->kh * n_spans; i++)
+        for (int64_t k = 0; k < span; k += lanes) {
+            int64_t row = i / n_spans * g->dh, column = i % n_spans * g->dw;
+            s->copies[s->n_copies++] = (struct span_copy){
+                (int32_t)((row * s->padded_columns + column) * g->c + k), (int32_t)(i * span + k)};
+        }
+}
+
 static void lay_regions(struct sparse *s, int64_t lanes) {
     const struct window *g = &s->base.g;
     s->laid_rows = laid_along(s, s->rows, 0);
@@ -186,6 +200,8 @@ struct sparse *KERNEL(conv_sparse_settle)(const struct sparse_window *of, int64_
         return NULL;
     }
     find_places(s, lanes, a);
+    if (s->unrolled)
+        find_copies(s, lanes, a);
     make_tiles(s, lanes, a);
     return s;
 }

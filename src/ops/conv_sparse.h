@@ -34,8 +34,9 @@ enum { MAX_TILE = 25, MAX_TILE_SIDE = 5 };
     X(2, 2)                                                                                        \
     X(2, 3)                                                                                        \
     X(2, 4)                                                                                        \
-    X(2, 5) X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5)        \
-        X(5, 1) X(5, 2) X(5, 3) X(5, 4) X(5, 5)
+    X(2, 5)                                                                                        \
+    X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(3, 5) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(5, 1)        \
+        X(5, 2) X(5, 3) X(5, 4) X(5, 5)
 #else
 enum { MAX_TILE = 12, MAX_TILE_SIDE = 5 };
 #define FOR_EACH_TAP_TILE(X)                                                                       \
@@ -56,6 +57,11 @@ struct tap_tile {
     int64_t laid, laid_row, taps, taps_row;
 };
 
+/* Unrolling: a vector from an element behind a position's first to one behind its first tap. */
+struct span_copy {
+    int32_t from, to;
+};
+
 /* How the two kernels see their work. The pooled windows are cut into regions: so many images, rows
  * and columns of windows that what they see of the image, re-laid for one block of channels, stays
  * in the first-level cache.
@@ -72,6 +78,8 @@ struct sparse {
     int64_t laid_rows, laid_columns;
     int64_t phase_columns; /* in blocks: columns that are dw apart lie side by side */
     int64_t padded_rows, padded_columns, padded; /* unrolled: of what a region sees; elements */
+    int64_t n_copies;
+    struct span_copy *copies;
     int64_t laid_row, laid_image, block, conv_row, conv_column; /* elements, one to the next */
     int32_t *place; /* [window of a region][place]: the winner's element of the laid image */
     int n_tiles;

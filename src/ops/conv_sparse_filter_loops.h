@@ -57,27 +57,20 @@ static void R(pad_image)(const struct sparse *s, const struct region *r, const R
     }
 }
 
-/* The image by what positions see. Copies whole vectors: what is too much of one is written over by
- * the next, or lies where no tap is. */
+/* The image by what positions see, in whole vectors: too much of one is written over by the next,
+ * or lies where no tap is. */
 static void R(lay_unrolled)(const struct sparse *s, const struct region *r, const REAL *x, REAL *to,
                             REAL *padded) {
-    enum { L = R(N_LANES) };
     const struct window *g = &s->base.g;
-    int64_t span = g->dw == 1 ? g->kw * g->c : g->c, n_spans = g->dw == 1 ? 1 : g->kw;
     for (int64_t m = r->m0; m < r->m1; m++) {
         R(pad_image)(s, r, x + m * g->h * g->w * g->c, padded);
-        for (int64_t i = 0; i < s->laid_rows; i++)
-            for (int64_t j = 0; j < s->laid_columns; j++, to += s->conv_column) {
-                REAL *at = to;
-                for (int64_t ky = 0; ky < g->kh; ky++)
-                    for (int64_t kx = 0; kx < n_spans; kx++, at += span) {
-                        const REAL *from = padded + ((i * g->sh + ky * g->dh) * s->padded_columns +
-                                                     j * g->sw + kx * g->dw) *
-                                                        g->c;
-                        for (int64_t k = 0; k < span; k += L)
-                            R(store)(at + k, R(load)(from + k));
-                    }
-            }
+        for (int64_t i = 0; i < s->laid_rows; i++) {
+            const REAL *from = padded + i * g->sh * s->padded_columns * g->c;
+            for (int64_t j = 0; j < s->laid_columns;
+                 j++, to += s->conv_column, from += g->sw * g->c)
+                for (int64_t k = 0; k < s->n_copies; k++)
+                    R(store)(to + s->copies[k].to, R(load)(from + s->copies[k].from));
+        }
     }
 }
 
