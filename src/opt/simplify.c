@@ -2,8 +2,9 @@
  * What a rule builds below its result is looked at in the next round; rounds end when nothing
  * changes.
  *
- * A rule keeps the value to the bit, but for the sign of a zero (x + 0) and where the value gets
- * better: log(softmax(z)) is computed without the underflow. x * 0 stays: x may be NaN. */
+ * A rule keeps the value to the bit, but for the sign of a zero (x + 0), where the value gets
+ * better (log(softmax(z)) is computed without the underflow), and in simplify_reductions.
+ * x * 0 stays: x may be NaN. */
 #include "opt/simplify.h"
 
 void opt_simplify(struct program *p);
@@ -31,6 +32,7 @@ static struct node *simplify_step(struct program *p, struct node *n) {
     if (!better) better = try_table(p, n, &simplify_safety);
     if (!better) better = try_table(p, n, &simplify_algebra);
     if (!better) better = try_table(p, n, &simplify_movement);
+    if (!better) better = try_table(p, n, &simplify_reductions);
     if (!better) better = try_table(p, n, &simplify_slices);
     return better;
 }

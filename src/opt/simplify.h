@@ -19,6 +19,8 @@ struct rule_table {
 extern const struct rule_table simplify_algebra; /* numbers: x*1, pow(x, 2) */
 extern const struct rule_table
     simplify_movement; /* shapes: reshape of reshape, transpose into matmul */
+extern const struct rule_table
+    simplify_reductions; /* sums: reshapes and factors out of their way */
 extern const struct rule_table simplify_slices; /* slices put together again */
 extern const struct rule_table
     simplify_safety; /* log(softmax(z)) and its gradient: finite where the script's words are not */

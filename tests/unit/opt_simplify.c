@@ -121,6 +121,29 @@ static void stretching_is_left_to_the_op(void) {
             "broadcast_to[2, 3](sub(s, v))");
 }
 
+static void sums_of_chains(void) {
+    BECOMES(build_sum(t.b, TWO(mul, t.x, lab_float(&t.l, t.b, "v", "3")), 1, false),
+            "mul(sum(x), v)");
+    BECOMES(build_sum(t.b, TWO(mul, t.s, t.x), 3, false), "mul(sum(x), s)");
+    BECOMES(build_sum(t.b, TWO(mul, t.x, lab_float(&t.l, t.b, "v", "2,1")), 2, false),
+            "reshape[2](mul(reshape[2, 1](sum(x)), v))");
+    BECOMES(lab_sum(t.b, TWO(div, t.x, t.s)), "sum(div(x, s))");
+    BECOMES(lab_sum(t.b, ONE(neg, t.x)), "neg(sum(x))");
+    BECOMES(lab_sum(t.b, TWO(add, t.x, t.x)), "mul(sum(x), 2)");
+    BECOMES(lab_sum(t.b, TWO(mul, t.x, t.y)), "sum(mul(x, y))");
+    BECOMES(build_sum(t.b, TWO(mul, t.x, lab_float(&t.l, t.b, "v", "3")), 2, false),
+            "sum(mul(x, v))");
+    BECOMES(build_sum(t.b, TWO(mul, t.s, lab_float(&t.l, t.b, "v", "3")), 1, false),
+            "mul(sum(v), s)");
+    struct node *v[1];
+    BECOMES((v[0] = lab_float(&t.l, t.b, "v", "2,2,3"),
+             build_sum(t.b, lab_reshape(&t.l, t.b, v[0], "4,3"), 1, false)),
+            "sum(v)");
+    BECOMES(lab_reshape(&t.l, t.b, lab_stretch(&t.l, t.b, lab_float(&t.l, t.b, "v", "3"), "4,3"),
+                        "2,2,3"),
+            "broadcast_to[2, 2, 3](v)");
+}
+
 static struct node *log_softmax_of(struct leaves *t) {
     return build_1(t->b, OP_log, lab_axis(t->b, OP_softmax, t->z, -1));
 }
@@ -195,7 +218,7 @@ static void the_gradient_of_cross_entropy(void) {
     struct node *gradient, *loss = spell(t.b, 0, t.z, t.y);
     grad_build(t.b, loss, &t.z, 1, &gradient);
     UNIT_TEXT(lab_after(&t.l, "simplify", gradient),
-              "sub(neg(y), mul(sum(neg(y), keepdims), softmax(z)))");
+              "sub(neg(y), mul(reshape[2, 1](neg(sum(y))), softmax(z)))");
     lab_close(&t.l);
 }
 
@@ -315,6 +338,7 @@ void suite_opt_simplify(void) {
     unit_test("choices", choices);
     unit_test("movement", movement);
     unit_test("products of matrices", products_of_matrices);
+    unit_test("sums of chains", sums_of_chains);
     unit_test("stretching is left to the op", stretching_is_left_to_the_op);
     unit_test("logarithms are safe", logarithms_are_safe);
     unit_test("every spelling of cross-entropy is safe", every_spelling_of_cross_entropy_is_safe);
