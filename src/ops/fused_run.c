@@ -7,9 +7,28 @@
 
 #include "ops/fused_chain.h"
 
+/* Each of n elements `length` times. */
+static void spread(const char *from, int64_t n, int64_t length, int bytes, char *to) {
+    for (int64_t r = 0; r < n; r++, to += length * bytes, from += bytes) {
+        if (bytes == 4) {
+            uint32_t *t = (uint32_t *)to, x = *(const uint32_t *)from;
+            for (int64_t i = 0; i < length; i++)
+                t[i] = x;
+        } else if (bytes == 8) {
+            uint64_t *t = (uint64_t *)to, x = *(const uint64_t *)from;
+            for (int64_t i = 0; i < length; i++)
+                t[i] = x;
+        } else {
+            memset(to, *from, (size_t)length);
+        }
+    }
+}
+
 static void copy_run(char *to, const char *from, int64_t n, int64_t stride, int bytes) {
     if (stride == 1) {
         memcpy(to, from, (size_t)(n * bytes));
+    } else if (stride == 0) {
+        spread(from, 1, n, bytes, to);
     } else if (bytes == 4) {
         uint32_t *t = (uint32_t *)to;
         const uint32_t *f = (const uint32_t *)from;
@@ -139,22 +158,12 @@ static void run_loop(const struct kernel_call *c, const struct step *s, const st
     s->loop(n, pl->at[s->result], operand);
 }
 
-/* Each of n elements `length` times. */
-static void spread(const char *from, int64_t n, int64_t length, int bytes, char *to) {
-    for (int64_t r = 0; r < n; r++, to += length * bytes, from += bytes) {
-        if (bytes == 4) {
-            uint32_t *t = (uint32_t *)to, x = *(const uint32_t *)from;
-            for (int64_t i = 0; i < length; i++)
-                t[i] = x;
-        } else if (bytes == 8) {
-            uint64_t *t = (uint64_t *)to, x = *(const uint64_t *)from;
-            for (int64_t i = 0; i < length; i++)
-                t[i] = x;
-        } else {
-            memset(to, *from, (size_t)length);
-        }
-    }
-}
+/* What of the shape is computed at a time. */
+struct block {
+    int64_t start, n;   /* elements */
+    int64_t row, n_rows; /* when rows matter */
+    int64_t unit;
+};
 
 static void reduce_rows(const struct chain *ch, const struct step *s, const struct places *pl,
                         int64_t n_rows) {
@@ -173,17 +182,18 @@ static char *partials(const struct kernel_call *c, const struct total *t, int64_
     return (char *)c->shared + t->offset + (size_t)(unit * t->columns) * t->reducer->acc_bytes;
 }
 
-/* Elements [start, start + n) are added to the unit's partial results. */
+/* The block is added to the unit's partial results. */
 static void add_up(const struct kernel_call *c, const struct chain *ch, const struct step *s,
-                   const struct places *pl, int64_t start, int64_t n) {
+                   const struct places *pl, const struct block *b) {
     const struct total *t = &ch->total[s->total];
     const struct reducer *r = t->reducer;
     const char *x = pl->at[s->operand[0]];
-    char *acc = partials(c, t, start / ch->unit);
+    char *acc = partials(c, t, b->unit);
+    int64_t n = b->n;
     if (t->columns == 1)
         r->runs(x, n, 1, 0, acc);
     else if (t->columns > n)
-        r->rows(x, 1, n, n, acc + (size_t)(start % t->columns) * r->acc_bytes);
+        r->rows(x, 1, n, n, acc + (size_t)(b->start % t->columns) * r->acc_bytes);
     else if (t->columns > REDUCE_WIDTH)
         for (int64_t i = 0, width; i < n; i += width) {
             int64_t at = i % t->columns;
@@ -194,49 +204,46 @@ static void add_up(const struct kernel_call *c, const struct chain *ch, const st
         KERNEL(reduce_rows)(r, x, n / t->columns, t->columns, t->columns, acc, pl->accumulators);
 }
 
-/* One step over the n elements from `start` on. */
-static void run_step(const struct kernel_call *c, const struct step *s, const struct places *pl,
-                     int64_t start, int64_t n) {
-    const struct chain *ch = c->geometry;
-    int64_t n_rows = ch->row ? n / ch->row : 0;
+static void run_step(const struct kernel_call *c, const struct chain *ch, const struct step *s,
+                     const struct places *pl, const struct block *b) {
     switch (s->kind) {
     case STEP_INNER:
         break;
     case STEP_TREE:
-        run_tree(c, s->tree, pl, s->by_row ? n_rows : n);
+        run_tree(c, s->tree, pl, s->by_row ? b->n_rows : b->n);
         break;
     case STEP_LOOP:
-        run_loop(c, s, pl, s->by_row ? start / ch->row : start, s->by_row ? n_rows : n);
+        run_loop(c, s, pl, s->by_row ? b->row : b->start, s->by_row ? b->n_rows : b->n);
         break;
     case STEP_ROWS:
-        reduce_rows(ch, s, pl, n_rows);
+        reduce_rows(ch, s, pl, b->n_rows);
         break;
     case STEP_TOTAL:
-        add_up(c, ch, s, pl, start, n);
+        add_up(c, ch, s, pl, b);
         break;
     case STEP_SPREAD:
-        spread(pl->at[s->operand[0]], n_rows, ch->row, ch->bytes[s->result], pl->at[s->result]);
+        spread(pl->at[s->operand[0]], b->n_rows, ch->row, ch->bytes[s->result], pl->at[s->result]);
         break;
     }
 }
 
 static void run_block(const struct kernel_call *c, const struct chain *ch, struct places *pl,
-                      int64_t start, int64_t n, char *scratch) {
+                      const struct block *b, char *scratch) {
     for (int v = 0; v < c->program->n_in; v++)
         if (ch->input[v].way == GATHERED)
-            pl->at[v] = find_block(ch, &ch->input[v], c->in[v].data, ch->bytes[v], start, n,
+            pl->at[v] = find_block(ch, &ch->input[v], c->in[v].data, ch->bytes[v], b->start, b->n,
                                    scratch + (size_t)ch->slot[v] * ch->slot_bytes);
     for (int k = 0; k < ch->n_steps; k++)
-        run_step(c, &ch->step[k], pl, start, n);
+        run_step(c, ch, &ch->step[k], pl, b);
     for (int i = 0; i < pl->n_copies; i++) {
         int v = pl->copy[i].value;
-        int64_t first = ch->by_row[v] ? start / ch->row : start;
-        int64_t count = ch->by_row[v] ? n / ch->row : n;
+        int64_t first = ch->by_row[v] ? b->row : b->start;
+        int64_t count = ch->by_row[v] ? b->n_rows : b->n;
         memcpy((char *)c->out[pl->copy[i].out].data + first * ch->bytes[v], pl->at[v],
                (size_t)(count * ch->bytes[v]));
     }
     for (int v = 0; v < ch->n_values; v++)
-        pl->at[v] += n == ch->block ? pl->advance[v] : pl->advance[v] / ch->block * n;
+        pl->at[v] += b->n == ch->block ? pl->advance[v] : pl->advance[v] / ch->block * b->n;
 }
 
 static void store_total(const struct kernel_call *c, const struct total *t, int64_t n_units) {
@@ -265,12 +272,17 @@ void KERNEL(chain_run)(const struct kernel_call *c, int phase, int64_t begin, in
     for (int t = 0; t < ch->n_totals; t++)
         for (int64_t u = begin; u < end; u++)
             ch->total[t].reducer->init(partials(c, &ch->total[t], u), ch->total[t].columns);
-    while (start < last) {
-        int64_t n = min_i64(ch->block, last - start);
+    struct block b = {.start = start, .unit = begin};
+    while (b.start < last) {
+        b.n = min_i64(ch->block, last - b.start);
         if (ch->cut)
-            n = min_i64(n, ch->cut - start % ch->cut);
-        run_block(c, ch, &pl, start, n, scratch);
-        start += n;
+            b.n = min_i64(b.n, ch->cut - b.start % ch->cut);
+        if (ch->row)
+            b.row = b.start / ch->row, b.n_rows = b.n / ch->row;
+        run_block(c, ch, &pl, &b, scratch);
+        b.start += b.n;
+        if (b.start == (b.unit + 1) * ch->unit)
+            b.unit++;
     }
     for (int t = 0; t < ch->n_totals && n_units == 1; t++)
         store_total(c, &ch->total[t], 1);

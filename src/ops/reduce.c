@@ -163,7 +163,8 @@ void min_gradient(struct gradient_call *c) { extreme_gradient(c); }
 
 /* SUM_BLOCK, ROW_BLOCK: above. PIECE: elements that one unit reduces, about an L1 cache of
  * floats. */
-enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = REDUCE_WIDTH, N_LANES = 64 };
+enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = REDUCE_WIDTH };
+enum { N_LANES = 64, N_FEW = 8 }; /* of maxima under way in a long run, in a short one */
 enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };
 
 static void sum_init_f64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(double)); }

@@ -13,13 +13,15 @@
 #define NAME(f) OPS_PASTE(f, TAG)
 
 #if FLOATS
-/* Sixty-four partial sums in vectors, spread out to double every SUM_BLOCK elements: the same
- * bits on every instruction set, and an error that does not grow with n. */
+/* Partial sums in vectors, spread out to double every SUM_BLOCK elements: the same bits on every
+ * instruction set, and an error that does not grow with n. What is left is added as doubles. */
 typedef T NAME(lanes) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
+typedef T NAME(eight) __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef double NAME(wide) __attribute__((vector_size(64)));
 
 static double NAME(sum_run)(const T *x, int64_t n) {
     enum { LANES = 64 / sizeof(T) };
-    double total = 0;
+    NAME(wide) w = {0};
     int64_t i = 0;
     while (n - i >= 4 * LANES) {
         int64_t end = i + min_i64((n - i) / (4 * LANES) * (4 * LANES), SUM_BLOCK);
@@ -31,9 +33,12 @@ static double NAME(sum_run)(const T *x, int64_t n) {
             d += *(const NAME(lanes) *)(x + i + 3 * LANES);
         }
         a = (a + b) + (c + d);
-        for (int l = 0; l < LANES; l++)
-            total += (double)a[l];
+        for (int l = 0; l < LANES / 8; l++)
+            w += __builtin_convertvector(((const NAME(eight) *)&a)[l], NAME(wide));
     }
+    for (; i + 8 <= n; i += 8)
+        w += __builtin_convertvector(*(const NAME(eight) *)(x + i), NAME(wide));
+    double total = ((w[0] + w[4]) + (w[1] + w[5])) + ((w[2] + w[6]) + (w[3] + w[7]));
     for (; i < n; i++)
         total += (double)x[i];
     return total;
@@ -156,7 +161,7 @@ static void NAME(prod_join)(const void *from, int64_t n, void *to) {
         T *acc = to;                                                                               \
         for (int64_t j = 0; j < n_runs; j++) {                                                     \
             const T *x = (const T *)from + j * stride;                                             \
-            T lane[N_LANES], best = acc[j];                                                        \
+            T lane[N_LANES], few[N_FEW], best = acc[j];                                            \
             int64_t i = 0;                                                                         \
             for (int l = 0; l < N_LANES; l++)                                                      \
                 lane[l] = NOTHING;                                                                 \
@@ -165,6 +170,13 @@ static void NAME(prod_join)(const void *from, int64_t n, void *to) {
                     lane[l] = KM(op)(lane[l], x[i + l]);                                           \
             for (int l = 0; l < N_LANES && i; l++)                                                 \
                 best = KM(op)(best, lane[l]);                                                      \
+            for (int l = 0; l < N_FEW; l++)                                                        \
+                few[l] = best;                                                                     \
+            for (; i + N_FEW <= n; i += N_FEW)                                                     \
+                for (int l = 0; l < N_FEW; l++)                                                    \
+                    few[l] = KM(op)(few[l], x[i + l]);                                             \
+            for (int l = 0; l < N_FEW; l++)                                                        \
+                best = KM(op)(best, few[l]);                                                       \
             for (; i < n; i++)                                                                     \
                 best = KM(op)(best, x[i]);                                                         \
             acc[j] = best;                                                                         \
