@@ -32,7 +32,7 @@ def every_row():
 
 def wanted(options):
     for row in every_row():
-        if options.quick and not row.quick:
+        if options.quick and not options.only and not row.quick:
             continue
         if options.only and not any(w in (row.name + " " + row.what) for w in options.only.split(",")):
             continue
@@ -40,7 +40,8 @@ def wanted(options):
 
 
 def measure_all(options, peers, skipped):
-    plan = rounds.Plan(0.4, 5, True) if options.quick else rounds.Plan(0.6, 7, False)
+    plan = rounds.Plan(options.seconds, options.rounds, options.quick,
+                       not options.unchecked)
     results = []
     for row in wanted(options):
         if not has_data(row.data):
@@ -67,6 +68,9 @@ def main():
     parser.add_argument("--only", default="", help="rows whose name or text has one of these words")
     parser.add_argument("--peers", default="", help="a virtual environment that has the peers")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a round, each side")
+    parser.add_argument("--unchecked", action="store_true", help="do not look whether both learn")
     parser.add_argument("--out", default=os.path.join(machine.BUILT))
     options = parser.parse_args()
     os.environ.setdefault("NNRUN_DATA", os.path.join(machine.TOP, "..", "shared", "data"))

@@ -12,13 +12,13 @@ BINARY = os.environ.get("NNRUN", os.path.join(TOP, "build", "nnrun"))
 
 
 def head(row):
-    """The model's script up to the line that begins with row.until, all of it without one."""
+    """The model's script up to the line that matches row.until, all of it without one."""
     if not row.script:
         return ""
     with open(os.path.join(TOP, "models", row.script)) as file:
         text = file.read()
     if row.until:
-        at = re.search("^" + re.escape(row.until), text, re.MULTILINE)
+        at = re.search("^" + row.until, text, re.MULTILINE)
         if not at:
             raise ValueError("%s has no line %r" % (row.script, row.until))
         text = text[:at.start()]
@@ -41,6 +41,8 @@ def run(script, threads, arguments=(), cwd=None):
 
 
 def seconds_a_step(row, steps, threads, warm=3):
+    if row.whole:
+        return float(run(head(row) + row.whole, threads, row.arguments).split()[-1])
     text = (head(row) + row.before + "\n" + loop(row, warm) + "bench_began = seconds()\n" +
             loop(row, steps) + "print(seconds() - bench_began)\n")
     return float(run(text, threads, row.arguments).split()[-1]) / steps

@@ -1,44 +1,38 @@
-"""What bench.py found, as a table on the terminal, in Markdown and as JSON."""
+"""What bench.py found: as text for the terminal, in Markdown and as JSON."""
 import json
 import os
 
-from stats import digits, spread
+from stats import digits, median, spread
+
+HEAD = ["row", "", "nnrun", "best peer", "its setting", "ratio", "goal", "", "loss: nnrun, peer"]
 
 
-def cell(values, unit=""):
-    """Median and range of rounds."""
-    from stats import median
-    return "%s%s (%s)" % (digits(median(values)), unit, spread(values))
+def cell(values):
+    """The median of rounds, and their range."""
+    return "%s (%s)" % (digits(median(values)), spread(values))
+
+
+def meets(result):
+    ratio = median(result["ratios"])
+    return ratio >= result["goal"] if result.get("more_is_better") else ratio <= result["goal"]
 
 
 def losses(result):
     if "losses" not in result:
         return ""
-    shown = " / ".join("%.4f" % result["losses"][k] for k in result["losses"])
-    return shown + ("" if result["learns"] else " DIFFER")
+    shown = ", ".join("%.4g" % loss for loss in result["losses"].values())
+    return shown + ("" if result["learns"] else " **differ**")
 
 
 def line(result):
-    """Cells: what, nnrun, the best peer and its setting, ratio, goal, losses."""
-    ours = cell(result["nnrun"])
-    best = result.get("best")
-    theirs = "-" if not best else "%s %s" % (cell(best["values"]), best["peer"])
-    if best and best.get("setting"):
-        theirs += " [%s]" % best["setting"]
-    ratio = "-" if not best else cell(result["ratios"])
-    met = ""
-    if result.get("goal") is not None and best:
-        from stats import median
-        met = "met" if met_goal(result, median(result["ratios"])) else "missed"
-        met = "%s %s" % (digits(result["goal"]), met)
-    return [result["what"], result["unit"], ours, theirs, ratio, met, losses(result)]
-
-
-def met_goal(result, ratio):
-    return ratio >= result["goal"] if result.get("more_is_better") else ratio <= result["goal"]
-
-
-HEAD = ["row", "unit", "nnrun", "best peer", "ratio", "goal", "loss after 200 steps"]
+    """The cells of a row, in the order of HEAD."""
+    best, goal = result.get("best"), result.get("goal")
+    cells = [result["what"], result["unit"], cell(result["nnrun"])]
+    if not best:
+        return cells + ["none", "", "", "", "", losses(result)]
+    verdict = "" if goal is None else "met" if meets(result) else "**missed**"
+    return cells + ["%s %s" % (best["peer"], cell(best["values"])), best["setting"],
+                    cell(result["ratios"]), digits(goal) if goal else "", verdict, losses(result)]
 
 
 def markdown(results):
@@ -46,21 +40,27 @@ def markdown(results):
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def others(result):
-    """The peers and settings that were not the best, a line each."""
-    lines = []
-    for peer, found in result.get("peers", {}).items():
-        for setting, values in found.items():
-            lines.append("    %s [%s] %s" % (peer, setting, values if isinstance(values, str)
-                                             else cell(values)))
-    return lines
+def settings(result):
+    """Every peer and setting that was tried: [(peer, setting, times or why it failed)]."""
+    return [(peer, setting, values if isinstance(values, str) else cell(values))
+            for peer, found in result["peers"].items() for setting, values in found.items()]
 
 
 def text(result):
-    row, unit, ours, theirs, ratio, goal, loss = line(result)
-    lines = ["%s (%s)" % (row, unit), "    nnrun %s  best peer %s" % (ours, theirs),
-             "    ratio %s  goal %s%s" % (ratio, goal or "-", "  loss " + loss if loss else "")]
-    return "\n".join(lines + others(result) + ["    ! " + n for n in result.get("notes", [])])
+    what, unit, ours, theirs, setting, ratio, goal, verdict, loss = line(result)
+    lines = ["%s (%s)" % (what, unit),
+             "    nnrun %s  %s [%s]  ratio %s  goal %s %s  loss %s" % (
+                 ours, theirs, setting, ratio or "-", goal or "-", verdict, loss or "-")]
+    lines += ["        %s [%s] %s" % tried for tried in settings(result)]
+    return "\n".join(lines + ["    ! " + note for note in result["notes"]])
+
+
+def document(report):
+    """What goes into the README: about, the table, what else is to be said."""
+    notes = ["- %s: %s" % (r["what"], n) for r in report["results"] for n in r["notes"]]
+    notes += ["- left out: " + s for s in report["skipped"]]
+    about = "".join(line + "  \n" for line in report["about"])
+    return "\n".join([about, markdown(report["results"])] + notes) + "\n"
 
 
 def write(folder, report):
@@ -68,13 +68,12 @@ def write(folder, report):
     with open(os.path.join(folder, "bench.json"), "w") as file:
         json.dump(report, file, indent=1)
     with open(os.path.join(folder, "bench.md"), "w") as file:
-        file.write(heading(report) + "\n" + markdown(report["results"]) + footing(report))
+        file.write(document(report) + "\n" + tried(report))
 
 
-def heading(report):
-    return "\n".join("%s  " % line for line in report["about"]) + "\n"
-
-
-def footing(report):
-    notes = ["- %s: %s" % (r["what"], n) for r in report["results"] for n in r.get("notes", [])]
-    return "\n" + "\n".join(notes + ["- left out: " + s for s in report["skipped"]]) + "\n"
+def tried(report):
+    """All settings, for whoever wants to know how the best was found."""
+    rows = ["| row | peer | setting | ms |", "| --- | --- | --- | --- |"]
+    for result in report["results"]:
+        rows += ["| %s | %s | %s | %s |" % (result["what"], *t) for t in settings(result)]
+    return "\n".join(rows) + "\n"

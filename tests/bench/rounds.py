@@ -8,10 +8,11 @@ FINALISTS = 2
 
 
 class Plan:
-    """How long is measured: seconds of a round, rounds, and whether settings are tried."""
+    """How long is measured: seconds of a round, rounds; whether only the best known settings are
+    tried; whether it is checked that both learn."""
 
-    def __init__(self, seconds, rounds, quick):
-        self.seconds, self.rounds, self.quick = seconds, rounds, quick
+    def __init__(self, seconds, rounds, quick, check):
+        self.seconds, self.rounds, self.quick, self.check = seconds, rounds, quick, check
 
 
 def try_settings(peer, kind, row, plan, result):
@@ -20,7 +21,9 @@ def try_settings(peer, kind, row, plan, result):
     network = network_of(row, kind)
     if not network:
         return []
-    names = [row.best[kind]] if plan.quick and kind in row.best else peer.settings(network)
+    names = peer.settings(network)
+    if plan.quick:
+        names = [row.best.get(kind, names[0])]
     names = ["malloc," + s for s in names] + ([] if plan.quick or not row.plain_malloc else names[:1])
     found = result["peers"].setdefault(peer.name, {})
     tried = []
@@ -53,7 +56,7 @@ def measure(row, peers, threads, plan):
     for (kind, setting), values in times.items():
         result["peers"][peers[kind].name][setting] = values
     choose(result, peers, times)
-    if row.loss:
+    if row.loss and plan.check:
         compare_losses(row, peers, threads, chosen, result)
     for kind, peer in peers.items():
         if network_of(row, kind):

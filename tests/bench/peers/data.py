@@ -3,6 +3,7 @@
 IDX files of MNIST and Fashion-MNIST, plain or .gz, and CIFAR-10's binary version, below
 $NNRUN_DATA. Of the 60,000 images the first 5000 are for validation, as load_mnist has it.
 """
+import functools
 import gzip
 import os
 
@@ -29,6 +30,7 @@ def idx(where, name):
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
 
 
+@functools.lru_cache(maxsize=None)
 def mnist(where=("MNIST_data", "mnist")):
     """Training images [55000, 784] in 0 to 1, their labels, test images and labels."""
     at = folder(*where)

@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from peers import data
 from peers.schedules import cosine, warmup
 
+SEED = 1
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 CURRENT = hasattr(torch, "compile")           # else Debian's 1.13.1: no compile, no fused
 
 
@@ -28,15 +30,22 @@ def version():
 def settings_of(task):
     """The settings worth trying for a network, the best known ones first."""
     plain = "fused" if CURRENT else "foreach"
+    if task.inference:
+        return answering(task)
     words = [plain, "one_thread," + plain]
     if task.images:
         words = ["channels_last," + plain, plain]
         if task.pools:
             words.append("channels_last,pool_first," + plain)
     if CURRENT and task.compiles:
-        words.append("compile,fused")
-        if task.images:
-            words.append("compile,channels_last,fused")
+        words.append("compile," + words[0])
+    return words
+
+
+def answering(task):
+    words = ["channels_last", "plain", "channels_last,pool_first"] if task.images else ["plain"]
+    if CURRENT:
+        words += ["compile,freeze," + words[-1], "compile,freeze,pool_first"]
     return words
 
 
@@ -84,7 +93,7 @@ class Task:
 
     def __init__(self, setting):
         self.setting = set(setting.split(","))
-        torch.manual_seed(1)
+        torch.manual_seed(SEED)
         torch.set_num_threads(1 if "one_thread" in self.setting else THREADS)
         self.build()
         if "channels_last" in self.setting:
@@ -166,6 +175,3 @@ class Inference(Task):
         with torch.no_grad() if "compile" in self.setting else torch.inference_mode():
             for _ in range(n):
                 self.answer(self.x)
-
-
-THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
