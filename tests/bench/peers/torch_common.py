@@ -39,7 +39,7 @@ def settings_of(task):
             words.append("channels_last,pool_first," + plain)
     if CURRENT and task.compiles:
         words.append("compile," + words[0])
-    return words
+    return words + list(task.also)
 
 
 def answering(task):
@@ -87,6 +87,7 @@ class Task:
     images = False          # has convolutions: memory formats matter
     pools = False           # has relu before max_pool
     compiles = True
+    also = ()               # settings of its own that are worth trying
     inference = False
     rate = 1e-3             # of Adam; a function of the step if it falls
     clip = None             # largest norm of all gradients together

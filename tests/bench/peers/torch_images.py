@@ -62,11 +62,24 @@ class DeepInference1000(DeepInference1):
     size = 1000
 
 
+class Wide(nn.Module):
+    """x W with W as [784, 10]: MKL's gradient of W is another product than nn.Linear's."""
+
+    def __init__(self):
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.zeros(784, 10)), nn.Parameter(torch.zeros(10))
+
+    def forward(self, x):
+        return torch.addmm(self.b, x, self.W)
+
+
 class MnistSoftmax(Mnist):
     rate = 0.5
+    also = ["wide,foreach", "wide,one_thread,foreach", "one_thread,foreach"]
 
     def build(self):
-        self.net = first_values(nn.Linear(784, 10), nn.init.zeros_, 0)
+        tall = first_values(nn.Linear(784, 10), nn.init.zeros_, 0)
+        self.net = Wide() if "wide" in self.setting else tall
         self.batches(data.mnist())
 
     def optimizer(self):
