@@ -30,13 +30,17 @@ def every_row():
     return rows.ROWS + measures.MEASURES
 
 
+def asked_for(row, words):
+    """A word is a row's name, or where no row has that name part of a name or a description."""
+    names = {r.name for r in every_row()}
+    return any(w == row.name if w in names else w in row.name + " " + row.what for w in words)
+
+
 def wanted(options):
-    for row in every_row():
-        if options.quick and not options.only and not row.quick:
-            continue
-        if options.only and not any(w in (row.name + " " + row.what) for w in options.only.split(",")):
-            continue
-        yield row
+    words = options.only.split(",") if options.only else []
+    if words:
+        return [r for r in every_row() if asked_for(r, words)]
+    return [r for r in every_row() if r.quick or not options.quick]
 
 
 def measure_all(options, peers, skipped):
@@ -66,6 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rows, the best known settings")
     parser.add_argument("--only", default="", help="rows whose name or text has one of these words")
+    parser.add_argument("--kinds", default="", help="of peers: torch,tensorflow,debian")
     parser.add_argument("--peers", default="", help="a virtual environment that has the peers")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
@@ -77,8 +82,8 @@ def main():
     os.makedirs(machine.BUILT, exist_ok=True)
     before = machine.check(options.threads)
     print("machine: " + machine.words(before), flush=True)
-    kinds = ["torch"] if options.quick else ["torch", "tensorflow", "debian"]
-    peers, missing = peer.find(options.peers, options.threads, kinds)
+    kinds = options.kinds or ("torch" if options.quick else "torch,tensorflow,debian")
+    peers, missing = peer.find(options.peers, options.threads, kinds.split(","))
     for m in missing:
         print("missing: " + m, flush=True)
     skipped = list(missing)

@@ -1,12 +1,13 @@
 /* What the machine gives a program that has nothing to do with nnrun, for tests/bench/bench.py: the
  * check before the figures, and the C loops that an optimizer written in the language is held to.
  *
- *     gcc -O3 -march=native -fno-math-errno -fno-trapping-math -std=gnu11 -pthread machine.c -o machine
- *     machine fma THREADS                          multiply-adds a second, in 1e9: of one thread, of all
- *     machine adam|momentum ELEMENTS THREADS N     milliseconds of N updates of so many parameters, each
+ *     gcc -O3 -march=native -fno-math-errno -fno-trapping-math -std=gnu11 -pthread \
+ *         -o machine tests/bench/machine.c -lm
+ *     machine fma THREADS                        1e9 multiply-adds a second: of one thread, of all
+ *     machine adam|momentum ELEMENTS THREADS N   milliseconds of an update, over N of them
  *
- * Prints numbers only. Not for peaks of a data sheet: what counts is that two threads are twice one,
- * and that the loops are what a compiler makes of plain C. */
+ * Prints numbers only. Not for the peaks of a data sheet: what counts is that two threads are twice
+ * one, and that the loops are what a compiler makes of plain C. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <pthread.h>
@@ -105,7 +106,8 @@ static void multiply_add(void *context, int part, int n_parts) {
 
 static void bench_fma(int n_threads) {
     static float result[MAX_THREADS * LANES];
-    struct team one = {multiply_add, result, 1, 0, 0}, all = {multiply_add, result, n_threads, 0, 0};
+    struct team one = {multiply_add, result, 1, 0, 0};
+    struct team all = {multiply_add, result, n_threads, 0, 0};
     double alone[ROUNDS], together[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
         all.round = one.round = 0;
@@ -113,7 +115,8 @@ static void bench_fma(int n_threads) {
         run_team(&all, 1, &together[i], 1);
     }
     double work = (double)LANES * CHAINS * LOOPS * 1e-9;
-    printf("%.2f %.2f\n", work / median(alone, ROUNDS), n_threads * work / median(together, ROUNDS));
+    printf("%.2f %.2f\n", work / median(alone, ROUNDS),
+           n_threads * work / median(together, ROUNDS));
 }
 
 struct arrays {

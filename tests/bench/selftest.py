@@ -31,6 +31,8 @@ def check_table():
             if rows.network(row, peer):
                 module, name = rows.network(row, peer).split(".")
                 assert name in classes(peer, module), "%s: no %s" % (row.name, name)
+    assert [r.name for r in bench.every_row() if bench.asked_for(r, ["deep"])] == ["deep"]
+    assert len([r for r in bench.every_row() if bench.asked_for(r, ["infer"])]) == 3
 
 
 def check_arithmetic():
@@ -46,7 +48,8 @@ def check_arithmetic():
 
     class Peer:
         name = "P 1"
-    times = {("torch", "a"): [20, 21, 22], ("torch", "b"): [30, 18, 31], ("tensorflow", "c"): [40, 41, 42]}
+    times = {("torch", "a"): [20, 21, 22], ("torch", "b"): [30, 18, 31],
+             ("tensorflow", "c"): [40, 41, 42]}
     rounds.choose(result, {"torch": Peer, "tensorflow": Peer}, times)
     assert result["best"]["setting"] == "a"
     assert stats.median(result["ratios"]) == 0.5
