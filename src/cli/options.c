@@ -102,6 +102,11 @@ static void take_check_numerics(struct command *c, const char *value) {
     c->options.check_numerics = true;
 }
 
+static void take_exact(struct command *c, const char *value) {
+    (void)value;
+    c->options.exact = true;
+}
+
 static void take_check(struct command *c, const char *value) {
     (void)value;
     c->only_check = true;

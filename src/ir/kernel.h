@@ -81,6 +81,7 @@ struct kernel_call {
     const struct attr *attr;          /* settings in the signature's order; shapes are concrete */
     const struct ew_program *program; /* elementwise steps */
     const void *geometry;             /* what prepare worked out */
+    bool exact;                       /* no kernel that rounds more than plain sums do */
     void *shared;                     /* shared_bytes, zero at no time in particular */
     struct draw draw;
     struct kernel_fault *fault;

@@ -360,6 +360,7 @@ void loop_open(struct loop_body *l, const struct program *outer, struct program 
         .n_fetch = loop_n_results(l),
         .fed = l->param,
         .n_fed = loop_n_params(l),
+        .exact = outer->exact,
     };
     body->build.graph = &body->graph;
     body->build.arena = &l->arena;

@@ -27,6 +27,7 @@ struct program {
     /* [n_fed] placeholders standing for what is fed; NULL where the demand does not need it */
     struct node **fed;
     int n_fed;
+    bool exact; /* kernel_call.exact of every step */
     /* With --dump=rewrites: the rules of `simplify` that applied, in their order. */
     bool lists_rewrites;
     ARRAY(struct rewrite {

@@ -48,6 +48,7 @@ static bool make_step(struct step *step, const struct task *t, const struct prog
     if (!t->program && !t->copies)
         c->attr = t->nodes[0]->attr;
     c->program = t->program;
+    c->exact = p->exact;
     step->nodes = t->nodes, step->n_nodes = t->n_nodes;
     if (t->nodes[0]->op->trait == OP_RANDOM) {
         step->path = t->nodes[0]->path ? t->nodes[0]->path : "";

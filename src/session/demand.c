@@ -70,6 +70,7 @@ static struct compiled *compile(struct session *s, const struct request *r, bool
         return NULL;
     }
     view.n_before = stages_count_nodes(&c->program);
+    c->program.exact = s->options.exact;
     c->program.lists_rewrites = stages_is_rewrites(s->options.dump);
     if (each_op_alone)
         run_passes_but_fusion(&c->program);

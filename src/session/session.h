@@ -35,6 +35,7 @@ struct session_options {
     int n_threads;   /* 0: as many as this process has processors */
     bool quiet;      /* no progress and no remarks of loaders */
     bool check_numerics;
+    bool exact;      /* no kernel that rounds more than plain sums do (Winograd's) */
     enum diag_look errors; /* how diagnostics are printed */
     size_t memory_bytes; /* the most a computation may take; 0: what the machine has */
     const struct stage *dump; /* show this stage of every computation; NULL: none */
