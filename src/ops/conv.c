@@ -8,6 +8,7 @@
  * gradients. Not for: the kernels themselves (conv_im2col.c, conv_direct.c, conv_depthwise.c). */
 #include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
+#include "ops/conv_winograd.h"
 
 #ifdef OPS_RULES
 
@@ -213,12 +214,14 @@ void conv2d_filter_gradient_gradient(struct gradient_call *c) {
 #ifdef OPS_KERNELS
 
 static void prepare_conv2d(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_depthwise_forward)(c, w, a) && !KERNEL(conv_direct_forward)(c, w, a))
+    if (!KERNEL(conv_depthwise_forward)(c, w, a) && !KERNEL(conv_winograd_forward)(c, w, a) &&
+        !KERNEL(conv_direct_forward)(c, w, a))
         KERNEL(conv2d_im2col_kernel).prepare(c, w, a);
 }
 
 static void prepare_input_gradient(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     if (!KERNEL(conv_depthwise_input_gradient)(c, w, a) &&
+        !KERNEL(conv_winograd_input_gradient)(c, w, a) &&
         !KERNEL(conv_direct_input_gradient)(c, w, a))
         KERNEL(conv2d_input_gradient_im2col_kernel).prepare(c, w, a);
 }

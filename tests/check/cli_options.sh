@@ -15,6 +15,11 @@ done
 # anywhere, with = or without
 expect 0 "$nnrun" --seed 3 one.nn && out 1
 expect 0 "$nnrun" one.nn --seed=3 --threads=1 --quiet --check-numerics && out 1
+cat > conv.nn << 'EOT'
+print(sum(conv2d(random_normal([2, 32, 32, 32]), random_normal([3, 3, 32, 32]))))
+EOT
+expect 0 "$nnrun" --dump=plan conv.nn && out_has 'winograd 4x4,3x3'
+expect 0 "$nnrun" --exact --dump=plan conv.nn && out_has 'direct (exact)'
 expect 2 "$nnrun" --sead 3 one.nn && out '' && err_has 'there is no option `--sead`' 'did you mean --seed?'
 expect 2 "$nnrun" --nonsense && err_has 'there is no option `--nonsense`' '`nnrun --help`'
 expect 2 "$nnrun" --seed && err_has '--seed wants a value'
