@@ -45,6 +45,7 @@ bool conv_block_shape(struct shape_call *c) {
 
 #include "ops/conv_direct.h"
 #include "ops/conv_sparse.h"
+#include "ops/conv_winograd.h"
 #include "ops/math.h"
 
 #define REAL       float
@@ -143,7 +144,7 @@ static void prepare_composed(const struct kernel *inner, struct kernel_call *c,
 }
 
 static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
-    if (!KERNEL(conv_direct_block)(c, w, a))
+    if (!KERNEL(conv_winograd_block)(c, w, a) && !KERNEL(conv_direct_block)(c, w, a))
         prepare_composed(&KERNEL(conv2d_kernel), c, w, a);
 }
 

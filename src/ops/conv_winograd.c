@@ -19,344 +19,74 @@
  * greatest sum of |x| |f| over a window, for plain sums 3 u. A float64 result goes to the direct
  * kernel: whoever asks for float64 asks for digits, and the maps lose some.
  *
+ * A block (conv_block.c) is the same, a band of its rows at a time, in scratch (conv_epilogue.h).
+ *
  * Promises the same bits at any number of threads: a unit is a band of rows of an image, or some
  * whole images. A tile whose outputs are not all finite is computed anew by plain sums, so that NaN
  * and infinity reach the outputs whose windows hold them and no others. */
 #include "ops/conv_winograd.h"
+#include "ops/conv_sparse.h"
 
 #ifdef OPS_KERNELS
 
-#include "ops/vector.h"
+#include "ops/conv_winograd_tiles.h"
+#include "ops/math.h"
 
-enum {
-    IN = 6, /* of a line of a tile */
-    POINTS = IN * IN,
-    LANES = N_LANES_f32,
-    BLOCK_CHANNELS = 2 * LANES,
-    BLOCK_BYTES = 2 << 20, /* of the values of a block of tiles */
-    MAX_BLOCK_TILES = 28,
-    STAGGER = 32, /* elements: keeps the points of a place out of the same set of a cache */
-    ENOUGH_UNITS = 4
-};
-
-/* A form F(out x out, taps x taps) and its maps. */
-struct form {
-    int out, taps;
-    const char *name;
-    void (*transform_filter)(const float *taps, float *to, int64_t point_step);
-    bool (*store_outputs)(const float *sums, int64_t block_step, int64_t point_step, float *y,
-                          int64_t row, int64_t column, int rows, int columns, int64_t channels);
-};
-
-/* A convolution as the tiles see it: from ci to co channels. */
-struct winograd {
-    struct conv_base base;
-    const struct form *form;
-    int64_t n, h, w, ci, oh, ow, co, top, left;
-    bool turned;
-    int64_t n_groups, n_bands;     /* units: groups of images x bands of rows */
-    int64_t block_tiles;           /* mapped at once */
-    int64_t ci_vectors, n_blocks;  /* channels, and channels of the result */
-    int64_t input_step, sums_step; /* from one point to the next, of a block of tiles */
-    int64_t filter_step;
-};
-
-/* A unit: rows [i0, i1) of images [first, first + n), cut into tiles. */
-struct region {
-    int64_t first, n, i0, i1, tile_rows, tile_columns;
-};
-
-/* A tile: its first output, and how many it has. */
-struct tile {
-    int64_t image, i, j;
-    int rows, columns;
-};
-
-ALWAYS_INLINE vector_f32 load(const float *p) { return *(const loose_f32 *)p; }
-ALWAYS_INLINE void store(float *p, vector_f32 v) { *(loose_f32 *)p = v; }
-
-ALWAYS_INLINE void store_some(float *p, vector_f32 v, int64_t n) {
-    if (n >= LANES) {
-        store(p, v);
-        return;
-    }
-    float edge[LANES];
-    store(edge, v);
-    memcpy(p, edge, (size_t)n * sizeof *p);
-}
-
-ALWAYS_INLINE bool all_zero(vector_f32 v) {
-    float sum = 0;
-    for (int i = 0; i < LANES; i++)
-        sum += v[i];
-    return sum == 0;
-}
-
-/* The transposed Toom-Cook map of a line of the image. */
-ALWAYS_INLINE void map_input(const vector_f32 *d, vector_f32 *t) {
-    vector_f32 even = d[4] - 4.0f * d[2], odd = d[3] - 4.0f * d[1];
-    t[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
-    t[1] = even + odd;
-    t[2] = even - odd;
-    even = d[4] - d[2], odd = 2.0f * (d[3] - d[1]);
-    t[3] = even + odd;
-    t[4] = even - odd;
-    t[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
-}
-
-/* One tile of the image: its pixels are `column` elements apart, its rows `row`. Vectors of
- * channels come to lie `vector_step` apart, points point_step. */
-static void transform_input(const float *x, int64_t row, int64_t column, int64_t n_vectors,
-                            float *to, int64_t vector_step, int64_t point_step) {
-    for (int64_t v = 0; v < n_vectors; v++, x += N_LANES_f32, to += vector_step) {
-        vector_f32 pixel[IN], mapped[IN], half[POINTS];
-        UNROLL(6)
-        for (int j = 0; j < IN; j++) {
-            UNROLL(6)
-            for (int i = 0; i < IN; i++)
-                pixel[i] = load(x + i * row + j * column);
-            map_input(pixel, mapped);
-            UNROLL(6)
-            for (int i = 0; i < IN; i++)
-                half[i * IN + j] = mapped[i];
-        }
-        UNROLL(6)
-        for (int i = 0; i < IN; i++) {
-            map_input(half + i * IN, mapped);
-            UNROLL(6)
-            for (int j = 0; j < IN; j++)
-                store(to + (i * IN + j) * point_step, mapped[j]);
-        }
-    }
-}
-
-#define OUT     4
-#define TAPS    3
-#define W(name) name##_4_3
-#include "ops/conv_winograd_loops.h"
-#undef OUT
-#undef TAPS
-#undef W
-#define OUT     2
-#define TAPS    5
-#define W(name) name##_2_5
-#include "ops/conv_winograd_loops.h"
-#undef OUT
-#undef TAPS
-#undef W
-
-#define FORM(out, taps)                                                                            \
-    {                                                                                              \
-        out, taps, "winograd " #out "x" #out "," #taps "x" #taps, transform_filter_##out##_##taps, \
-            store_outputs_##out##_##taps                                                           \
-    }
-static const struct form forms[] = {FORM(4, 3), FORM(2, 5)};
-enum { N_FORMS = sizeof forms / sizeof *forms };
-
-/* ---- the filter, once a call */
-
-/* The element of the caller's filter at tap (ky, kx) from channel c to channel o is
- * filter[filter_at(..) + o * its step]. */
-static int64_t filter_at(const struct winograd *d, int64_t ky, int64_t kx, int64_t c) {
-    int64_t k = d->form->taps;
-    return d->turned ? ((k - 1 - ky) * k + k - 1 - kx) * d->co * d->ci + c
-                     : ((ky * k + kx) * d->ci + c) * d->co;
-}
-
-/* Units [begin, end): a channel of a block of channels of the result each. To
- * [point][block][ci][two vectors]. */
-static void map_filters(const struct winograd *d, const float *filter, float *to, int64_t begin,
-                        int64_t end) {
-    enum { MAX_TAPS = 5 };
-    int64_t step = d->turned ? d->ci : 1, k = d->form->taps;
-    for (int64_t u = begin; u < end; u++) {
-        float taps[MAX_TAPS * MAX_TAPS * BLOCK_CHANNELS] = {0};
-        int64_t block = u / d->ci, c = u % d->ci, o = block * BLOCK_CHANNELS;
-        int64_t n = min_i64(BLOCK_CHANNELS, d->co - o);
-        for (int64_t tap = 0; tap < k * k; tap++) {
-            const float *from = filter + filter_at(d, tap / k, tap % k, c) + o * step;
-            for (int64_t i = 0; i < n; i++)
-                taps[tap * BLOCK_CHANNELS + i] = from[i * step];
-        }
-        d->form->transform_filter(taps, to + u * BLOCK_CHANNELS, d->filter_step);
-    }
-}
-
-/* ---- blocks of tiles */
-
-static struct tile tile_of(const struct winograd *d, const struct region *r, int64_t t) {
-    int64_t out = d->form->out, row = t / r->tile_columns;
-    struct tile tile = {.image = r->first + row / r->tile_rows,
-                        .i = r->i0 + row % r->tile_rows * out,
-                        .j = t % r->tile_columns * out};
-    tile.rows = (int)min_i64(out, r->i1 - tile.i);
-    tile.columns = (int)min_i64(out, d->ow - tile.j);
-    return tile;
-}
-
-/* The pixels under a tile, with zeros around the image and behind the last channel. */
-static void copy_patch(const struct winograd *d, const float *image, int64_t y0, int64_t x0,
-                       float *patch) {
-    int64_t channels = d->ci_vectors * LANES;
-    int64_t first = max_i64(0, -x0), n = max_i64(0, min_i64(IN, d->w - x0) - first);
-    memset(patch, 0, (size_t)(IN * IN * channels) * sizeof *patch);
-    for (int64_t y = max_i64(0, -y0); y < min_i64(IN, d->h - y0); y++) {
-        const float *from = image + ((y0 + y) * d->w + x0 + first) * d->ci;
-        float *to = patch + (y * IN + first) * channels;
-        if (channels == d->ci) {
-            memcpy(to, from, (size_t)(n * channels) * sizeof *to);
-            continue;
-        }
-        for (int64_t x = 0; x < n; x++)
-            for (int64_t c = 0; c < d->ci; c++)
-                to[x * channels + c] = from[x * d->ci + c];
-    }
-}
-
-/* Tiles [t0, t1) of the region at the points: to[point][vector of channels][tile]. */
-static void map_inputs(const struct winograd *d, const struct region *r, const float *x, int64_t t0,
-                       int64_t t1, float *to, float *patch) {
-    int64_t channels = d->ci_vectors * LANES;
-    for (int64_t t = t0; t < t1; t++, to += LANES) {
-        struct tile tile = tile_of(d, r, t);
-        const float *image = x + tile.image * d->h * d->w * d->ci;
-        int64_t y0 = tile.i - d->top, x0 = tile.j - d->left, row = d->w * d->ci, column = d->ci;
-        const float *from = patch;
-        if (channels == d->ci && y0 >= 0 && x0 >= 0 && y0 + IN <= d->h && x0 + IN <= d->w) {
-            from = image + y0 * row + x0 * column;
-        } else {
-            copy_patch(d, image, y0, x0, patch);
-            row = IN * channels, column = channels;
-        }
-        transform_input(from, row, column, d->ci_vectors, to, d->block_tiles * LANES,
-                        d->input_step);
-    }
-}
-
-/* sums[rows][two vectors] = image[rows][ci] filter[ci][two vectors] at one point. */
-ALWAYS_INLINE void multiply(const int rows, const int vectors, const struct winograd *d,
-                            const float *image, const float *filter, float *sums) {
-    vector_f32 left[N_TILE_ROWS], right[N_TILE_ROWS];
-    UNROLL(14)
-    for (int r = 0; r < rows; r++)
-        left[r] = right[r] = (vector_f32){0};
-    for (int64_t c = 0; c < d->ci; c += LANES, image += d->block_tiles * LANES) {
-        int64_t n = min_i64(LANES, d->ci - c);
-        for (int64_t k = 0; k < n; k++, filter += BLOCK_CHANNELS) {
-            vector_f32 f0 = load(filter), f1 = f0;
-            if (vectors == 2)
-                f1 = load(filter + LANES);
-            UNROLL(14)
-            for (int r = 0; r < rows; r++) {
-                left[r] += image[r * LANES + k] * f0;
-                if (vectors == 2)
-                    right[r] += image[r * LANES + k] * f1;
-            }
-        }
-    }
-    UNROLL(14)
-    for (int r = 0; r < rows; r++) {
-        store(sums + r * BLOCK_CHANNELS, left[r]);
-        if (vectors == 2)
-            store(sums + r * BLOCK_CHANNELS + LANES, right[r]);
-    }
-}
-
-static void multiply_any(int rows, bool narrow, const struct winograd *d, const float *image,
-                         const float *filter, float *sums) {
-#define MULTIPLY_CASE(n)                                                                           \
-    case n:                                                                                        \
-        multiply(n, 2, d, image, filter, sums);                                                    \
-        break;                                                                                     \
-    case n + 32:                                                                                   \
-        multiply(n, 1, d, image, filter, sums);                                                    \
-        break;
-    switch (rows + (narrow ? 32 : 0)) { FOR_EACH_TILE_HEIGHT(MULTIPLY_CASE) }
-#undef MULTIPLY_CASE
-}
-
-/* sums[point][block][tile][two vectors] of n tiles. */
-static void sum_products(const struct winograd *d, const float *inputs, const float *filters,
-                         int64_t n, float *sums) {
-    int64_t n_rows = ceil_div(n, N_TILE_ROWS);
-    for (int64_t p = 0; p < POINTS; p++)
-        for (int64_t block = 0; block < d->n_blocks; block++) {
-            bool narrow = d->co - block * BLOCK_CHANNELS <= LANES;
-            const float *filter = filters + p * d->filter_step + block * d->ci * BLOCK_CHANNELS;
-            float *to = sums + p * d->sums_step + block * d->block_tiles * BLOCK_CHANNELS;
-            for (int64_t r = 0; r < n_rows; r++) {
-                int64_t t = r * n / n_rows, end = (r + 1) * n / n_rows;
-                multiply_any((int)(end - t), narrow, d, inputs + p * d->input_step + t * LANES,
-                             filter, to + t * BLOCK_CHANNELS);
-            }
-        }
-}
-
-/* A tile's outputs by plain sums. */
-static void sum_directly(const struct winograd *d, const struct tile *t, const float *x,
-                         const float *filter, float *y) {
-    int64_t k = d->form->taps, step = d->turned ? d->ci : 1;
-    for (int64_t q = 0; q < t->rows * t->columns; q++) {
-        int64_t i = t->i + q / t->columns, j = t->j + q % t->columns, y0, y1, x0, x1;
-        float *to = y + ((t->image * d->oh + i) * d->ow + j) * d->co;
-        memset(to, 0, (size_t)d->co * sizeof *to);
-        window_taps(i, 1, d->top, k, d->h, &y0, &y1);
-        window_taps(j, 1, d->left, k, d->w, &x0, &x1);
-        for (int64_t ky = y0; ky < y1; ky++)
-            for (int64_t kx = x0; kx < x1; kx++) {
-                int64_t pixel = (t->image * d->h + i - d->top + ky) * d->w + j - d->left + kx;
-                for (int64_t c = 0; c < d->ci; c++) {
-                    const float *from = filter + filter_at(d, ky, kx, c);
-                    for (int64_t o = 0; o < d->co; o++)
-                        to[o] += x[pixel * d->ci + c] * from[o * step];
-                }
-            }
-    }
-}
-
-static struct region region_of(const struct winograd *d, int64_t u) {
-    int64_t out = d->form->out, group = u / d->n_bands, band = u % d->n_bands;
-    int64_t rows = ceil_div(d->oh, out);
-    struct region r = {.first = group * d->n / d->n_groups,
-                       .i0 = band * rows / d->n_bands * out,
-                       .i1 = min_i64(d->oh, (band + 1) * rows / d->n_bands * out)};
-    r.n = (group + 1) * d->n / d->n_groups - r.first;
-    r.tile_rows = ceil_div(r.i1 - r.i0, out);
-    r.tile_columns = ceil_div(d->ow, out);
-    return r;
-}
-
-/* Units [begin, end). mapped: the filter at the points. */
-static void winograd_units(const struct winograd *d, const float *x, const float *filter,
-                           const float *mapped, float *y, int64_t begin, int64_t end,
-                           float *scratch) {
-    float *inputs = scratch, *sums = inputs + POINTS * d->input_step,
-          *patch = sums + POINTS * d->sums_step;
-    for (int64_t u = begin; u < end; u++) {
-        struct region r = region_of(d, u);
-        int64_t n_tiles = r.n * r.tile_rows * r.tile_columns;
-        for (int64_t t0 = 0; t0 < n_tiles; t0 += d->block_tiles) {
-            int64_t n = min_i64(d->block_tiles, n_tiles - t0);
-            map_inputs(d, &r, x, t0, t0 + n, inputs, patch);
-            sum_products(d, inputs, mapped, n, sums);
-            for (int64_t t = 0; t < n; t++) {
-                struct tile tile = tile_of(d, &r, t0 + t);
-                int64_t at = ((tile.image * d->oh + tile.i) * d->ow + tile.j) * d->co;
-                if (!d->form->store_outputs(sums + t * BLOCK_CHANNELS,
-                                            d->block_tiles * BLOCK_CHANNELS, d->sums_step, y + at,
-                                            d->ow * d->co, d->co, tile.rows, tile.columns, d->co))
-                    sum_directly(d, &tile, x, filter, y);
-            }
-        }
-    }
-}
+#define REAL       float
+#define REAL_BYTES 4
+#define TAG        f32
+#define R(name)    name##_f32
+#include "ops/conv_epilogue_loops.h"
 
 static void run(const struct kernel_call *c, int phase, int64_t begin, int64_t end, void *scratch) {
-    if (phase == 0)
-        map_filters(c->geometry, c->in[1].data, c->shared, begin, end);
-    else
-        winograd_units(c->geometry, c->in[0].data, c->in[1].data, c->shared, c->out[0].data, begin,
-                       end, scratch);
+    const struct winograd *d = c->geometry;
+    if (phase == 0) {
+        map_filters(d, c->in[1].data, c->shared, begin, end);
+        return;
+    }
+    int64_t out = d->form->out, rows = ceil_div(d->oh, out), row = d->ow * d->co;
+    for (int64_t u = begin; u < end; u++) {
+        int64_t group = u / d->n_bands, band = u % d->n_bands, first = group * d->n / d->n_groups;
+        struct tile_region r = region_of(d, first, (group + 1) * d->n / d->n_groups - first,
+                                         band * rows / d->n_bands * out,
+                                         min_i64(d->oh, (band + 1) * rows / d->n_bands * out));
+        r.y = (float *)c->out[0].data + (first * d->oh + r.i0) * row;
+        r.image_step = d->oh * row;
+        compute_region(d, &r, c->in[0].data, c->in[1].data, c->shared, scratch);
+    }
+}
+
+/* With what stands behind the convolution: bands are of pooled rows, whose rows of the convolution
+ * are computed into scratch, in the tiles that the convolution alone would have: so its bits are
+ * the same. */
+static void run_block(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
+                      void *scratch) {
+    const struct winograd *d = c->geometry;
+    const struct conv_epilogue *e = &d->epilogue;
+    if (phase == 0) {
+        map_filters(d, c->in[1].data, c->shared, begin, end);
+        return;
+    }
+    for (int64_t u = begin; u < end; u++) {
+        int64_t group = u / d->n_bands, part = u % d->n_bands, first = group * d->n / d->n_groups;
+        struct conv_band band;
+        conv_band_open(e, part * e->pool.oh / d->n_bands, (part + 1) * e->pool.oh / d->n_bands,
+                       &band);
+        int64_t i0 = band.low - band.low % d->form->out, row = d->ow * d->co;
+        struct tile_region r =
+            region_of(d, first, (group + 1) * d->n / d->n_groups - first, i0, band.stop);
+        r.y = (float *)scratch + d->tile_elements;
+        r.image_step = (band.stop - i0) * row;
+        compute_region(d, &r, c->in[0].data, c->in[1].data, c->shared, scratch);
+        for (int64_t i = 0; i < r.n; i++)
+            for (int64_t k = 0; k < d->co; k += MOST_CHANNELS_f32) {
+                struct conv_band b = band;
+                struct conv_target to = conv_block_target(
+                    c, first + i, k, min_i64(MOST_CHANNELS_f32, d->co - k), sizeof(float));
+                float *rows = r.y + i * r.image_step + (band.low - i0) * row + k;
+                conv_band_push_f32(e, &b, band.stop - band.low, rows, d->co, &to);
+            }
+    }
 }
 
 /* ---- the choice */
@@ -420,10 +150,10 @@ static int64_t count_block_tiles(const struct winograd *d) {
     return N_TILE_ROWS * max_i64(1, tiles / N_TILE_ROWS);
 }
 
-/* Units: an image's tiles in bands, or so many images that a block is full. */
-static void cut_units(struct winograd *d) {
-    int64_t out = d->form->out, rows = ceil_div(d->oh, out);
-    int64_t image_tiles = rows * ceil_div(d->ow, out);
+/* Units: an image's tiles in bands, each of some of `rows` rows, or so many images that a block is
+ * full. */
+static void cut_units(struct winograd *d, int64_t rows) {
+    int64_t out = d->form->out, image_tiles = ceil_div(d->oh, out) * ceil_div(d->ow, out);
     d->n_groups = d->n, d->n_bands = 1;
     if (image_tiles > d->block_tiles)
         d->n_bands = min_i64(rows, ceil_div(image_tiles, d->block_tiles));
@@ -434,11 +164,12 @@ static void cut_units(struct winograd *d) {
         d->n_bands = min_i64(rows, ceil_div(ENOUGH_UNITS, d->n_groups));
 }
 
-static bool prepare(const struct winograd *from, struct kernel_call *c, struct kernel_work *w,
-                    struct arena *a) {
+/* All but how the units are cut; NULL: another kernel is quicker. */
+static struct winograd *prepare(const struct winograd *from, struct kernel_call *c,
+                                struct kernel_work *w, struct arena *a) {
     const struct form *form = window_work(&from->base.g) > 0 ? choose_form(from, c, w) : NULL;
     if (!form)
-        return false;
+        return NULL;
     struct winograd *d = arena_new(a, struct winograd);
     *d = *from;
     d->base.run = run;
@@ -446,36 +177,65 @@ static bool prepare(const struct winograd *from, struct kernel_call *c, struct k
     d->ci_vectors = ceil_div(d->ci, LANES);
     d->n_blocks = ceil_div(d->co, BLOCK_CHANNELS);
     d->block_tiles = count_block_tiles(d);
-    cut_units(d);
     d->input_step = d->ci_vectors * d->block_tiles * LANES + STAGGER;
     d->sums_step = d->n_blocks * d->block_tiles * BLOCK_CHANNELS + STAGGER;
     d->filter_step = d->n_blocks * d->ci * BLOCK_CHANNELS + STAGGER;
+    d->tile_elements = POINTS * (d->input_step + d->sums_step + d->ci_vectors * LANES);
     w->name = form->name;
     w->n_phases = 2;
     w->units[0] = d->n_blocks * d->ci;
     w->cost[0] = (double)(POINTS * d->filter_step);
-    w->units[1] = d->n_groups * d->n_bands;
     w->cost[1] = form_work(d, form) * CHOICE_LANES;
     w->shared_bytes = (size_t)(POINTS * d->filter_step) * sizeof(float);
-    w->scratch_bytes =
-        (size_t)(POINTS * (d->input_step + d->sums_step + d->ci_vectors * LANES)) * sizeof(float);
+    w->scratch_bytes = (size_t)d->tile_elements * sizeof(float);
     c->geometry = d;
+    return d;
+}
+
+/* The same, of the convolution alone. */
+static bool prepare_plain(const struct winograd *from, struct kernel_call *c, struct kernel_work *w,
+                          struct arena *a) {
+    struct winograd *d = prepare(from, c, w, a);
+    if (!d)
+        return false;
+    cut_units(d, ceil_div(d->oh, d->form->out));
+    w->units[1] = d->n_groups * d->n_bands;
     return true;
+}
+
+static struct winograd forward(const struct window *g) {
+    return (struct winograd){.base.g = *g,
+                             .n = g->n,
+                             .h = g->h,
+                             .w = g->w,
+                             .ci = g->c,
+                             .oh = g->oh,
+                             .ow = g->ow,
+                             .co = g->o,
+                             .top = g->top,
+                             .left = g->left};
 }
 
 bool KERNEL(conv_winograd_forward)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     struct window g = conv_forward_window(c);
-    struct winograd d = {.base.g = g,
-                         .n = g.n,
-                         .h = g.h,
-                         .w = g.w,
-                         .ci = g.c,
-                         .oh = g.oh,
-                         .ow = g.ow,
-                         .co = g.o,
-                         .top = g.top,
-                         .left = g.left};
-    return prepare(&d, c, w, a);
+    struct winograd d = forward(&g);
+    return prepare_plain(&d, c, w, a);
+}
+
+bool KERNEL(conv_winograd_block)(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    struct sparse_window s = KERNEL(conv_sparse_window)(&c->in[0], &c->in[1], &c->out[0], c->attr);
+    struct winograd from = forward(&s.conv);
+    struct winograd *d = s.pool.oh * s.pool.ow > 0 ? prepare(&from, c, w, a) : NULL;
+    if (!d)
+        return false;
+    d->base.run = run_block;
+    d->epilogue = KERNEL(conv_block_epilogue)(c);
+    cut_units(d, s.pool.oh);
+    w->units[1] = d->n_groups * d->n_bands;
+    int64_t images = ceil_div(d->n, d->n_groups), rows = ceil_div(s.pool.oh, d->n_bands);
+    int64_t most = min_i64(d->oh, (rows - 1) * s.pool.sh + s.pool.kh + d->form->out - 1);
+    w->scratch_bytes += (size_t)(images * most * d->ow * d->co) * sizeof(float) + VECTOR_BYTES;
+    return true;
 }
 
 bool KERNEL(conv_winograd_input_gradient)(struct kernel_call *c, struct kernel_work *w,
@@ -492,7 +252,7 @@ bool KERNEL(conv_winograd_input_gradient)(struct kernel_call *c, struct kernel_w
                          .top = g.kh - 1 - g.top,
                          .left = g.kw - 1 - g.left,
                          .turned = true};
-    return prepare(&d, c, w, a);
+    return prepare_plain(&d, c, w, a);
 }
 
 #endif
