@@ -1,8 +1,10 @@
 /* The team of threads.
  *
- * A call is published by a counter that goes up; each worker waits for it spinning first and asleep
- * on a condition variable after, so that calls in quick succession (the steps of a plan) cost
- * little and an idle program costs nothing. The caller waits for the others the same way. Sleepers
+ * A call is published by a gate: its number goes up, and workers enter while it is open. Each
+ * waits for it spinning first and asleep on a condition variable after, so that calls in quick
+ * succession (the steps of a plan) cost little and an idle program costs nothing. When all units
+ * are taken the caller closes the gate and waits, the same way, for those that have entered: never
+ * for a worker that has not woken up, or that the system does not let run. Sleepers
  * are counted before they look a last time at what they wait for, and wakers look at the count
  * after they changed it (both sequentially consistent), so no wake-up is lost. Workers found on one
  * processor are moved apart.
@@ -60,9 +62,14 @@ struct pool {
     bool may_move;     /* `allowed` is known, and has a processor for each thread */
     cpu_set_t allowed; /* processors that the process may use */
     double moved_s;    /* when threads were last moved apart */
-    _Alignas(LINE_BYTES) atomic_uint n_calls;
-    _Alignas(LINE_BYTES) atomic_int n_busy;
+    /* the number of the call, GATE_OPEN, how many workers have entered */
+    _Alignas(LINE_BYTES) atomic_ullong gate;
+    _Alignas(LINE_BYTES) atomic_int n_left; /* that have entered this call and left it */
 };
+
+#define GATE_OPEN       (1ull << 15)
+#define GATE_ENTERED    (GATE_OPEN - 1)
+#define GATE_CALL_SHIFT 16
 
 static void spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -89,30 +96,49 @@ static void sleepers_wake(struct sleepers *s) {
     pthread_mutex_unlock(&s->lock);
 }
 
+static unsigned long long last_call(struct pool *p) {
+    return atomic_load(&p->gate) >> GATE_CALL_SHIFT;
+}
+
 /* Until there are calls beyond the first `seen`. */
-static void wait_for_call(struct pool *p, unsigned seen) {
+static void wait_for_call(struct pool *p, unsigned long long seen) {
     for (int i = 0; i < p->n_spins; i++) {
-        if (atomic_load_explicit(&p->n_calls, memory_order_acquire) != seen)
+        if (atomic_load_explicit(&p->gate, memory_order_acquire) >> GATE_CALL_SHIFT != seen)
             return;
         spin_pause();
     }
     pthread_mutex_lock(&p->idle.lock);
     atomic_fetch_add(&p->idle.n, 1);
-    while (atomic_load(&p->n_calls) == seen)
+    while (last_call(p) == seen)
         pthread_cond_wait(&p->idle.wake, &p->idle.lock);
     atomic_fetch_sub(&p->idle.n, 1);
     pthread_mutex_unlock(&p->idle.lock);
 }
 
-static void wait_for_workers(struct pool *p) {
+/* false: the call is over. */
+static bool enter(struct pool *p, unsigned long long *call) {
+    unsigned long long gate = atomic_load(&p->gate);
+    do
+        *call = gate >> GATE_CALL_SHIFT;
+    while (gate & GATE_OPEN && !atomic_compare_exchange_weak(&p->gate, &gate, gate + 1));
+    return gate & GATE_OPEN;
+}
+
+static void leave(struct pool *p) {
+    atomic_fetch_add(&p->n_left, 1);
+    sleepers_wake(&p->caller);
+}
+
+static void close_and_wait(struct pool *p) {
+    int n_entered = (int)(atomic_fetch_and(&p->gate, ~GATE_OPEN) & GATE_ENTERED);
     for (int i = 0; i < p->n_spins; i++) {
-        if (atomic_load_explicit(&p->n_busy, memory_order_acquire) == 0)
+        if (atomic_load_explicit(&p->n_left, memory_order_acquire) == n_entered)
             return;
         spin_pause();
     }
     pthread_mutex_lock(&p->caller.lock);
     atomic_fetch_add(&p->caller.n, 1);
-    while (atomic_load(&p->n_busy) > 0)
+    while (atomic_load(&p->n_left) != n_entered)
         pthread_cond_wait(&p->caller.wake, &p->caller.lock);
     atomic_fetch_sub(&p->caller.n, 1);
     pthread_mutex_unlock(&p->caller.lock);
@@ -173,14 +199,15 @@ static void move_crowded_worker(struct pool *p) {
 static void *worker_main(void *argument) {
     const struct worker *w = argument;
     struct pool *p = w->pool;
-    for (unsigned seen = 0;; seen++) {
+    for (unsigned long long seen = 0;;) {
         wait_for_call(p, seen);
+        if (!enter(p, &seen))
+            continue;
         if (p->stopping)
             return NULL;
         if (w->index < p->n_workers)
             run_share(p, w->index);
-        if (atomic_fetch_sub(&p->n_busy, 1) == 1)
-            sleepers_wake(&p->caller);
+        leave(p);
     }
 }
 
@@ -204,8 +231,8 @@ struct pool *pool_new(int n_threads) {
         return NULL;
     *p = (struct pool){.n_threads = n_threads, .n_started = 1};
     p->n_spins = n_threads <= os_n_cpus() ? SPINS : 0;
-    atomic_init(&p->n_calls, 0);
-    atomic_init(&p->n_busy, 0);
+    atomic_init(&p->gate, 0);
+    atomic_init(&p->n_left, 0);
     sleepers_init(&p->idle);
     sleepers_init(&p->caller);
     p->may_move = sched_getaffinity(0, sizeof p->allowed, &p->allowed) == 0 &&
@@ -220,8 +247,9 @@ struct pool *pool_new(int n_threads) {
 }
 
 static void publish_call(struct pool *p) {
-    atomic_store_explicit(&p->n_busy, p->n_started - 1, memory_order_relaxed);
-    atomic_fetch_add(&p->n_calls, 1);
+    unsigned long long call = last_call(p) + 1;
+    atomic_store_explicit(&p->n_left, 0, memory_order_relaxed);
+    atomic_store(&p->gate, call << GATE_CALL_SHIFT | GATE_OPEN);
     sleepers_wake(&p->idle);
 }
 
@@ -256,7 +284,7 @@ void pool_run(struct pool *p, int n_workers, int64_t n_units, int64_t chunk,
     cut_shares(p, n_units);
     publish_call(p);
     run_share(p, 0);
-    wait_for_workers(p);
+    close_and_wait(p);
     if (p->may_move)
         move_crowded_worker(p);
 }
