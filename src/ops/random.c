@@ -101,6 +101,8 @@ void dropout_gradient(struct gradient_call *c) {
 
 #ifdef OPS_KERNELS
 
+#include "ops/random_philox.h"
+
 /* Elements a unit, and at a time; multiples of the four words of a block. */
 enum { UNIT_ELEMENTS = 8192, CHUNK = 1024 };
 
@@ -112,12 +114,14 @@ static struct rng_key key_of(const struct kernel_call *c) {
  * rounded up to that. */
 static void draw_words(struct rng_key key, int64_t first, int64_t n, uint32_t *bits) {
     uint64_t block = (uint64_t)first / 4;
-    for (int64_t i = 0; i < ceil_div(n, 4); i++) {
-        struct rng_block b = rng_philox(key, block + (uint64_t)i, 0);
-        bits[4 * i] = b.v[0];
-        bits[4 * i + 1] = b.v[1];
-        bits[4 * i + 2] = b.v[2];
-        bits[4 * i + 3] = b.v[3];
+    int64_t left = ceil_div(n, 4);
+    for (; left >= PHILOX_BLOCKS; left -= PHILOX_BLOCKS) {
+        philox_blocks(key, block, bits);
+        block += PHILOX_BLOCKS, bits += 4 * PHILOX_BLOCKS;
+    }
+    for (; left > 0; left--, bits += 4) {
+        struct rng_block b = rng_philox(key, block++, 0);
+        bits[0] = b.v[0], bits[1] = b.v[1], bits[2] = b.v[2], bits[3] = b.v[3];
     }
 }
 
@@ -321,28 +325,44 @@ static uint64_t int64_below(struct rng_key key, int64_t i, uint64_t range, uint6
     }
 }
 
+/* One word an element; the few that are not taken are drawn again one by one. */
+static void int_chunk(struct rng_key key, int64_t first, int64_t n, uint32_t low, uint64_t range,
+                      uint32_t *words, int32_t *out) {
+    uint32_t few = (uint32_t)(((uint64_t)1 << 32) % range), part = (uint32_t)range, again = 0;
+    int64_t shift = first % 4;
+    draw_words(key, first - shift, n + shift, words);
+    words += shift;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t high = (uint32_t)((uint64_t)words[i] * part >> 32);
+        out[i] = (int32_t)(low + (part ? high : words[i])); /* 2^32 itself has no low bits */
+        again |= words[i] * part < few;
+    }
+    for (int64_t i = 0; again && i < n; i++)
+        if (words[i] * part < few)
+            out[i] = (int32_t)(low + (uint32_t)int_below(key, first + i, range, few));
+}
+
 static void int_run(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
                     void *scratch) {
-    (void)phase, (void)scratch;
+    (void)phase;
     struct rng_key key = key_of(c);
     uint64_t low = (uint64_t)c->attr[1].i, range = (uint64_t)c->attr[2].i - low;
     uint64_t few = ((uint64_t)0 - range) % range;
-    uint32_t few_32 = (uint32_t)(((uint64_t)1 << 32) % range);
-    int32_t *out = c->out[0].data;
-    int64_t *wide = c->out[0].data;
-    int64_t last = min_i64(end * UNIT_ELEMENTS, arg_count(&c->out[0]));
-    for (int64_t i = begin * UNIT_ELEMENTS; i < last; i++)
-        if (c->out[0].dtype == DTYPE_I32)
-            out[i] = (int32_t)((uint32_t)low +
-                               (uint32_t)int_below(key, c->draw.first + i, range, few_32));
-        else
-            wide[i] = (int64_t)(low + int64_below(key, c->draw.first + i, range, few));
+    int64_t at = begin * UNIT_ELEMENTS, last = min_i64(end * UNIT_ELEMENTS, arg_count(&c->out[0]));
+    if (c->out[0].dtype == DTYPE_I32)
+        for (; at < last; at += CHUNK)
+            int_chunk(key, c->draw.first + at, min_i64(CHUNK, last - at), (uint32_t)low, range,
+                      scratch, (int32_t *)c->out[0].data + at);
+    else
+        for (int64_t *wide = c->out[0].data; at < last; at++)
+            wide[at] = (int64_t)(low + int64_below(key, c->draw.first + at, range, few));
 }
 
 static void prepare_int(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     (void)a;
     int64_t n = arg_count(&c->out[0]);
-    work_set(w, "philox", ceil_div(n, UNIT_ELEMENTS), 48.0 * (double)n);
+    work_set(w, "philox", ceil_div(n, UNIT_ELEMENTS), 16.0 * (double)n);
+    w->scratch_bytes = (CHUNK + 8) * sizeof(uint32_t);
 }
 
 const struct kernel KERNEL(random_int_kernel) = {prepare_int, int_run};

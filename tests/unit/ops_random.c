@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "trykernel.h"
 #include "unit.h"
 
@@ -104,6 +105,34 @@ static void every_instruction_set_gives_the_same_bits(void) {
                 trykernel_end(&a);
                 trykernel_end(&b);
             }
+}
+
+/* Element i is made of word i of the stream, from wherever the first one is; a whole number whose
+ * word is not taken, of the first word of a later row that is. */
+static void draws_are_the_words_of_philox(void) {
+    enum { FIRST = 20, N_DRAWN = 3003, RANGE = 3 << 29 };
+    struct rng_key key = rng_key_make(42, 7, 3);
+    for (int isa = 0; isa < trykernel_n_isas(); isa++) {
+        struct trykernel t = {.isa = (enum isa)isa, .draw = {42, 7, 3, FIRST}}, w = t;
+        t.attr[1].f = 0, t.attr[2].f = 1;
+        w.attr[1].i = -5, w.attr[2].i = RANGE - 5;
+        trykernel_out(&t, DTYPE_F32, N_DRAWN, -1), trykernel_out(&w, DTYPE_I32, N_DRAWN, -1);
+        trykernel_run(&t, OP_random_uniform), trykernel_run(&w, OP_random_int);
+        bool same = true, same_whole = true;
+        for (uint64_t i = 0; i < N_DRAWN; i++) {
+            uint64_t at = i + FIRST, row = 0, product = 0;
+            uint32_t word = rng_philox(key, at / 4, 0).v[at % 4];
+            same = same && trykernel_get(&t.out[0], (int64_t)i) == (double)rng_uniform_f32(word);
+            do
+                product = (uint64_t)rng_philox(key, at / 4, row++).v[at % 4] * RANGE;
+            while ((uint32_t)product < ((uint64_t)1 << 32) % RANGE);
+            same_whole = same_whole && trykernel_get(&w.out[0], (int64_t)i) ==
+                                           (double)(int64_t)(product >> 32) - 5;
+        }
+        CU_ASSERT(same);
+        CU_ASSERT(same_whole);
+        trykernel_end(&t), trykernel_end(&w);
+    }
 }
 
 static void an_element_does_not_depend_on_the_shape(void) {
@@ -244,6 +273,7 @@ void suite_ops_random(void) {
     unit_test("means, deviations and ranges", distributions_have_their_moments);
     unit_test("distribution functions", distributions_have_their_shape);
     unit_test("neighbours are independent", neighbours_do_not_depend_on_each_other);
+    unit_test("draws are the words of Philox", draws_are_the_words_of_philox);
     unit_test("the same bits on every instruction set", every_instruction_set_gives_the_same_bits);
     unit_test("an element does not depend on the shape", an_element_does_not_depend_on_the_shape);
     unit_test("whole numbers are equally probable", whole_numbers_are_equally_probable);
