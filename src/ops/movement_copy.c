@@ -4,14 +4,36 @@
  * Method of the strided copy: axes of size 1 are dropped, axes that both sides walk as one are
  * merged. Then either rows along the innermost axis are copied (a block of memory, one value
  * repeated, or a stride), or, when the source is contiguous along another axis than the
- * destination, square tiles are turned so that both sides use whole cache lines. */
+ * destination, square blocks are turned: in registers, as large as a vector, each row of which is
+ * a cache line or a good part of one, so that strides which fall on the same cache sets cost
+ * nothing. */
 #include <string.h>
 
 #include "ops/ops.h"
 
 #ifdef OPS_KERNELS
 
-enum { UNIT_ELEMENTS = 8192, TILE = 32, UNIT_BYTES = 65536 };
+#include "ops/vector.h"
+
+#define REAL       float
+#define REAL_BYTES 4
+#define R(name)    OPS_PASTE(name, f32)
+#include "ops/vector_transpose.h"
+#undef REAL
+#undef REAL_BYTES
+#undef R
+
+#define REAL       double
+#define REAL_BYTES 8
+#define R(name)    OPS_PASTE(name, f64)
+#include "ops/vector_transpose.h"
+#undef REAL
+#undef REAL_BYTES
+#undef R
+
+/* Of a matrix that is large, a block to turn is long along the source's rows, so that each page
+ * that it touches is used for more than a few lines. */
+enum { UNIT_ELEMENTS = 8192, TILE = 32, LONG_TILE = 128, UNIT_BYTES = 65536 };
 
 struct view_axis {
     int64_t dim, to, from; /* strides in elements of destination and source */
@@ -25,7 +47,7 @@ struct copy {
     int64_t n_elements;
     bool tiles;                        /* the last two axes are turned */
     int64_t n_rows, per_unit, per_row; /* rows a unit, or units a row */
-    int64_t tiles_down, tiles_across;
+    int64_t tile, tiles_down; /* positions of the source's rows a unit */
 };
 
 static void add_view_axis(struct copy *g, int64_t dim, int64_t to, int64_t from) {
@@ -45,7 +67,7 @@ static void choose_tiles(struct copy *g) {
     if (a[last].from == 1 || a[last].from == 0 || a[last].to != 1)
         return;
     for (int k = 0; k < last; k++) {
-        if (a[k].from != 1 || a[k].dim < 4 || a[last].dim < 4)
+        if (a[k].from != 1 || a[k].dim < 4 || a[last].dim < 2)
             continue;
         struct view_axis turned = a[k];
         memmove(a + k, a + k + 1, (size_t)(last - 1 - k) * sizeof *a);
@@ -67,8 +89,9 @@ static void prepare_copy(struct copy *g, struct kernel_call *c, struct kernel_wo
     c->geometry = g;
     int64_t row = g->axis[g->rank - 1].dim, units = 0;
     if (g->n_elements && g->tiles) {
-        g->tiles_down = ceil_div(g->axis[g->rank - 2].dim, TILE);
-        g->tiles_across = ceil_div(row, TILE);
+        int64_t down = g->axis[g->rank - 2].dim;
+        g->tile = g->bytes > 1 && down >= 8 * LONG_TILE && row >= 8 * LONG_TILE ? LONG_TILE : TILE;
+        g->tiles_down = ceil_div(down, g->tile);
         units = g->n_elements / row / g->axis[g->rank - 2].dim * g->tiles_down;
     } else if (g->n_elements) {
         g->n_rows = g->n_elements / row;
@@ -108,6 +131,36 @@ COPY_ROW(uint32_t, 4)
 COPY_ROW(uint64_t, 8)
 #undef COPY_ROW
 
+/* The same by blocks in registers; what is left at the edges as above. Elements are moved as
+ * floats of their size: vectors keep all bits. */
+#define TURN(T, F, bytes_, tag)                                                                    \
+    static void turn_##bytes_(T *to, int64_t to_stride, const T *from, int64_t from_stride,        \
+                              int64_t down, int64_t across) {                                      \
+        enum { N = N_LANES_##tag, LINE = 64 / bytes_ }; /* whole cache lines are written */        \
+        int64_t whole_down = down / N * N, whole_across = across / N * N;                          \
+        if (across < N / 2) { /* too narrow for blocks */                                          \
+            for (int64_t r = 0; r < down; r++)                                                     \
+                for (int64_t i = 0; i < across; i++)                                               \
+                    to[r * to_stride + i] = from[r + i * from_stride];                             \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t k = 0; k < whole_across; k += LINE)                                           \
+            for (int64_t r = 0; r < whole_down; r += N)                                            \
+                for (int64_t i = k; i < whole_across && i < k + LINE; i += N)                      \
+                    transpose_##tag((F *)to + r * to_stride + i, to_stride,                        \
+                                    (const F *)from + r + i * from_stride, from_stride, N);        \
+        if (whole_down < down)                                                                     \
+            tile_##bytes_(to + whole_down * to_stride, to_stride, from + whole_down, from_stride,  \
+                          down - whole_down, across);                                              \
+        for (int64_t r = 0; r < whole_down && whole_across < across; r += TILE)                    \
+            tile_##bytes_(to + r * to_stride + whole_across, to_stride,                            \
+                          from + r + whole_across * from_stride, from_stride,                      \
+                          min_i64(TILE, whole_down - r), across - whole_across);                   \
+    }
+TURN(uint32_t, float, 4, f32)
+TURN(uint64_t, double, 8, f64)
+#undef TURN
+
 static void copy_row(const struct copy *g, char *to, const char *from, int64_t first, int64_t n) {
     const struct view_axis *a = &g->axis[g->rank - 1];
     to += first * a->to * g->bytes;
@@ -135,18 +188,37 @@ static void find_row(const struct copy *g, int inner, int64_t index, char **to, 
 
 static void copy_tiles(const struct copy *g, char *to, const char *from, int64_t unit) {
     const struct view_axis *a = &g->axis[g->rank - 2], *b = a + 1;
-    int64_t first = unit % g->tiles_down * TILE, down = min_i64(TILE, a->dim - first);
+    int64_t first = unit % g->tiles_down * g->tile, down = min_i64(g->tile, a->dim - first);
     find_row(g, 2, unit / g->tiles_down, &to, &from);
     for (int64_t i = 0; i < b->dim; i += TILE) {
         char *t = to + (first * a->to + i) * g->bytes;
         const char *f = from + (first + i * b->from) * g->bytes;
         int64_t across = min_i64(TILE, b->dim - i);
         if (g->bytes == 4)
-            tile_4((uint32_t *)t, a->to, (const uint32_t *)f, b->from, down, across);
+            turn_4((uint32_t *)t, a->to, (const uint32_t *)f, b->from, down, across);
         else if (g->bytes == 8)
-            tile_8((uint64_t *)t, a->to, (const uint64_t *)f, b->from, down, across);
+            turn_8((uint64_t *)t, a->to, (const uint64_t *)f, b->from, down, across);
         else
             tile_1((uint8_t *)t, a->to, (const uint8_t *)f, b->from, down, across);
+    }
+}
+
+/* n elements from `column` on of rows first .. last - 1. The axis before the innermost is walked
+ * without finding each row anew. */
+static void copy_rows(const struct copy *g, char *to, const char *from, int64_t first,
+                      int64_t last, int64_t column, int64_t n) {
+    const struct view_axis *outer = g->rank > 1 ? &g->axis[g->rank - 2] : NULL;
+    while (first < last) {
+        char *t = to;
+        const char *f = from;
+        int64_t n_rows = outer ? min_i64(last - first, outer->dim - first % outer->dim) : 1;
+        find_row(g, 1, first, &t, &f);
+        for (int64_t i = 0; i < n_rows; i++) {
+            copy_row(g, t, f, column, n);
+            t += outer ? outer->to * g->bytes : 0;
+            f += outer ? outer->from * g->bytes : 0;
+        }
+        first += n_rows;
     }
 }
 
@@ -161,12 +233,8 @@ static void copy_units(const struct copy *g, char *to, const char *from, int64_t
         int64_t first = g->per_row > 1 ? u / g->per_row : u * g->per_unit;
         int64_t last = g->per_row > 1 ? first + 1 : min_i64(g->n_rows, first + g->per_unit);
         int64_t column = g->per_row > 1 ? u % g->per_row * UNIT_ELEMENTS : 0;
-        for (; first < last; first++) {
-            char *t = to;
-            const char *f = from;
-            find_row(g, 1, first, &t, &f);
-            copy_row(g, t, f, column, g->per_row > 1 ? min_i64(UNIT_ELEMENTS, row - column) : row);
-        }
+        copy_rows(g, to, from, first, last, column,
+                  g->per_row > 1 ? min_i64(UNIT_ELEMENTS, row - column) : row);
     }
 }
 
