@@ -1,5 +1,9 @@
 /* argmax and argmin along one axis: the first of equal largest or smallest elements; a NaN comes
- * before all numbers, the first of several, as in NumPy. */
+ * before all numbers, the first of several, as in NumPy.
+ *
+ * Along an axis that is not the last, columns are compared side by side. A long row is looked
+ * through block by block: the best of a block is found with as many lanes as fill vectors, and
+ * only when it beats all before, its place. Short rows are turned into columns first. */
 #include "ops/ops.h"
 
 #ifdef OPS_RULES
@@ -30,7 +34,9 @@ bool argmin_shape(struct shape_call *c) { return choose_shape(c); }
 
 #ifdef OPS_KERNELS
 
-enum { WIDTH = 128, UNIT_ELEMENTS = 16384 };
+/* Columns at a time; rows of fewer elements are turned; elements of a row that are looked through
+ * at a time, and lanes of that. */
+enum { WIDTH = 256, SHORT_ROW = 48, BLOCK = 512, LANES = 64, UNIT_ELEMENTS = 16384 };
 
 /* x is [outer, n, inner]. A unit is `rows` outer indices, or WIDTH columns of one. */
 struct choice {
@@ -55,13 +61,45 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
 /* op: > or <. `beats`: x comes before the best so far; written without branches, so that loops over
  * columns vectorise. */
 #define CHOOSE(T, tag, op, is_nan)                                                                 \
+    /* The best of x[0..n), n a multiple of LANES, and of what is given; a NaN, if there is one. */  \
+    static T best_##tag(const T *x, int64_t n, T best) {                                           \
+        T lane[LANES];                                                                             \
+        for (int l = 0; l < LANES; l++)                                                            \
+            lane[l] = best;                                                                        \
+        for (int64_t i = 0; i < n; i += LANES)                                                     \
+            for (int l = 0; l < LANES; l++)                                                        \
+                lane[l] = (x[i + l] op lane[l]) | is_nan(x[i + l]) ? x[i + l] : lane[l];           \
+        for (int l = 0; l < LANES; l++)                                                            \
+            best = (lane[l] op best) | is_nan(lane[l]) ? lane[l] : best;                           \
+        return best;                                                                               \
+    }                                                                                              \
+    /* The first of x[0..n) that is `best`, which one is; n as above. */                           \
+    static int64_t place_##tag(const T *x, int64_t n, T best) {                                    \
+        int64_t i = 0;                                                                             \
+        for (int any = 0; i < n; i += LANES) {                                                     \
+            for (int l = 0; l < LANES; l++)                                                        \
+                any |= (x[i + l] == best) | (is_nan(x[i + l]) & is_nan(best));                     \
+            if (any)                                                                               \
+                break;                                                                             \
+        }                                                                                          \
+        while (!((x[i] == best) | (is_nan(x[i]) & is_nan(best))))                                  \
+            i++;                                                                                   \
+        return i;                                                                                  \
+    }                                                                                              \
     static int32_t row_##tag(const T *x, int64_t n) {                                              \
         T best = x[0];                                                                             \
-        int32_t at = 0;                                                                            \
-        for (int64_t i = 1; i < n; i++)                                                            \
-            if ((x[i] op best) | (is_nan(x[i]) & !is_nan(best)))                                   \
-                best = x[i], at = (int32_t)i;                                                      \
-        return at;                                                                                 \
+        int64_t at = 0, i = 0;                                                                     \
+        for (; i + LANES <= n && !is_nan(best);) {                                                 \
+            int64_t length = min_i64(BLOCK, (n - i) / LANES * LANES);                              \
+            T found = best_##tag(x + i, length, best);                                             \
+            if ((found op best) | is_nan(found))                                                   \
+                best = found, at = i + place_##tag(x + i, length, best);                           \
+            i += length;                                                                           \
+        }                                                                                          \
+        for (; i < n && !is_nan(best); i++)                                                        \
+            if ((x[i] op best) | is_nan(x[i]))                                                     \
+                best = x[i], at = i;                                                               \
+        return (int32_t)at;                                                                        \
     }                                                                                              \
     static void columns_##tag(const T *x, int64_t n, int64_t stride, int64_t width,                \
                               int32_t *out) {                                                      \
@@ -76,11 +114,21 @@ static void prepare(struct kernel_call *c, struct kernel_work *w, struct arena *
                 out[j] = beats ? (int32_t)i : out[j];                                              \
             }                                                                                      \
     }                                                                                              \
+    static void short_##tag(const T *x, int64_t n, int64_t rows, int32_t *out) {                   \
+        T turned[SHORT_ROW * WIDTH];                                                               \
+        for (int64_t j = 0; j < rows; j++)                                                         \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                turned[i * WIDTH + j] = x[j * n + i];                                              \
+        columns_##tag(turned, n, WIDTH, rows, out);                                                \
+    }                                                                                              \
     static void unit_##tag(const struct choice *g, const void *from, int32_t *out, int64_t u) {    \
         const T *x = from;                                                                         \
         int64_t row = u / g->columns * g->rows, column = u % g->columns * WIDTH;                   \
         int64_t last = min_i64(g->outer, row + g->rows);                                           \
-        if (g->inner == 1)                                                                         \
+        if (g->inner == 1 && g->n <= SHORT_ROW)                                                    \
+            for (; row < last; row += WIDTH)                                                       \
+                short_##tag(x + row * g->n, g->n, min_i64(WIDTH, last - row), out + row);          \
+        else if (g->inner == 1)                                                                    \
             for (; row < last; row++)                                                              \
                 out[row] = row_##tag(x + row * g->n, g->n);                                        \
         else                                                                                       \

@@ -185,8 +185,9 @@ static void sums_of_floats_stay_near_exact(void) {
 static void the_first_of_equals(void) {
     static const struct {
         int outer, n, inner;
-    } rows[] = {{1, 1, 1},    {100, 10, 1}, {3, 1000, 1}, {5, 7, 3},
-                {2, 33, 200}, {0, 4, 2},    {1, 5, 129}};
+    } rows[] = {{1, 1, 1},   {100, 10, 1}, {3, 1000, 1}, {5, 7, 3},
+                {2, 33, 200}, {0, 4, 2},   {1, 5, 129},  {700, 48, 1},
+                {5, 49, 1},  {2, 2100, 1}, {1, 3, 600}};
     for (int isa = 0; isa < trykernel_n_isas(); isa++)
         for (int type = 0; type < 2 * N_DTYPES; type++)
             for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
