@@ -22,11 +22,15 @@ struct measurement {
     int64_t bytes; /* of a part that are touched; 0: multiply-adds */
     int64_t times;
     bool copies;
+    int n_threads, n_arrived; /* atomic: all begin together, so that none takes another's share */
 };
 
 static void measured_share(void *context, int64_t begin, int64_t end, int worker) {
-    const struct measurement *m = context;
+    struct measurement *m = context;
     (void)begin, (void)end;
+    __atomic_add_fetch(&m->n_arrived, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&m->n_arrived, __ATOMIC_ACQUIRE) < m->n_threads)
+        ;
     if (!m->bytes) {
         m->loops->multiply_add(ROUNDS);
         return;
@@ -44,6 +48,7 @@ static double best_seconds(struct executor *e, struct measurement *m) {
     double best = 1e9;
     for (int i = 0; i < TRIALS; i++) {
         double start = os_now_s();
+        m->n_arrived = 0;
         exec_run_everywhere(e, measured_share, m);
         double seconds = os_now_s() - start;
         best = seconds < best ? seconds : best;
@@ -53,7 +58,7 @@ static double best_seconds(struct executor *e, struct measurement *m) {
 
 bool roof_measure(struct executor *e, struct roof *r) {
     int n = exec_n_threads(e);
-    struct measurement m = {.loops = roof_loops_of(kernel_best_isa())};
+    struct measurement m = {.loops = roof_loops_of(kernel_best_isa()), .n_threads = n};
     size_t memory_bytes = (size_t)n * (size_t)level_bytes[ROOF_LEVELS - 1];
     m.memory = aligned_alloc(64, memory_bytes);
     if (!m.memory)
