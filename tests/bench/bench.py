@@ -5,6 +5,7 @@
 """
 import argparse
 import datetime
+import functools
 import os
 import sys
 
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import machine
 import measures
+import nnrun
 import peer
 import report
 import rounds
@@ -43,27 +45,37 @@ def wanted(options):
     return [r for r in every_row() if r.quick or not options.quick]
 
 
-def measure_all(options, peers, skipped):
-    plan = rounds.Plan(options.seconds, options.rounds, options.quick,
-                       not options.unchecked)
-    results = []
+def measure_all(options, peers, report_of):
+    """Row after row; what there is so far is written down behind each, since a run is long."""
+    plan = rounds.Plan(options.seconds, options.rounds, options.quick, not options.unchecked)
+    found, skipped = report_of["results"], report_of["skipped"]
     for row in wanted(options):
         if not has_data(row.data):
             skipped.append("%s: no %s in %s" % (row.name, row.data, os.environ["NNRUN_DATA"]))
             continue
+        measure = row.run if isinstance(row, measures.Measure) else functools.partial(
+            rounds.measure, row)
         try:
-            if isinstance(row, rows.Row):
-                found = rounds.measure(row, peers, options.threads, plan)
-            else:
-                found = row.run(peers, options.threads, plan)
-        except (RuntimeError, ValueError) as why:
+            new = measure(peers, options.threads, plan)
+        except (RuntimeError, ValueError, peer.Failed) as why:
             skipped.append("%s: %s" % (row.name, why))
             print("%s: %s" % (row.name, why), flush=True)
             continue
-        for one in found if isinstance(found, list) else [found]:
-            results.append(one)
+        for one in new if isinstance(new, list) else [new]:
+            found.append(one)
             print(report.text(one), flush=True)
-    return results
+        report.write(options.out, report_of)
+
+
+def about(options, peers, checks):
+    lines = ["%s; %s; %d threads; nnrun %s; peers: %s" % (
+        datetime.date.today(), machine.description(), options.threads, nnrun.version(),
+        ", ".join(p.name for p in peers.values()) or "none")]
+    lines += ["machine %s: %s" % (when, machine.words(c)) for when, c in checks.items()]
+    if not all(c["free"] for c in checks.values()):
+        lines.append("**void: two threads do not give %.1f times one's rate; others use the machine**"
+                     % machine.FREE)
+    return lines
 
 
 def main():
@@ -86,21 +98,15 @@ def main():
     peers, missing = peer.find(options.peers, options.threads, kinds.split(","))
     for m in missing:
         print("missing: " + m, flush=True)
-    skipped = list(missing)
-    results = measure_all(options, peers, skipped)
+    checks = {"before": before}
+    report_of = {"about": about(options, peers, checks), "results": [], "skipped": missing}
+    measure_all(options, peers, report_of)
     for p in peers.values():
         p.stop()
-    after = machine.check(options.threads)
-    about = ["%s; %s; %d threads; peers: %s" % (
-        datetime.date.today(), machine.description(), options.threads,
-        ", ".join(p.name for p in peers.values()) or "none"),
-        "machine before: %s; after: %s" % (machine.words(before), machine.words(after))]
-    if not (before["free"] and after["free"]):
-        about.append("**void: two threads do not give %.1f times one's rate; others use the machine**"
-                     % machine.FREE)
-    report.write(options.out, {"about": about, "results": results, "skipped": skipped,
-                               "machine": [before, after]})
-    print("\n" + "\n".join(about) + "\n\n" + report.markdown(results), end="")
+    checks["after"] = machine.check(options.threads)
+    report_of["about"] = about(options, peers, checks)
+    report.write(options.out, report_of)
+    print("\n" + report.document(report_of), end="")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@
  *     gcc -O3 -march=native -fno-math-errno -fno-trapping-math -std=gnu11 -pthread \
  *         -o machine tests/bench/machine.c -lm
  *     machine fma THREADS                        1e9 multiply-adds a second: of one thread, of all
- *     machine adam|momentum ELEMENTS THREADS N   milliseconds of an update, over N of them
+ *     machine adam|momentum ELEMENTS THREADS N   milliseconds of a step, over N of them: the loss
+ *                                                sum(w g) and whether g is finite, then the update
  *
  * Prints numbers only. Not for the peaks of a data sheet: what counts is that two threads are twice
  * one, and that the loops are what a compiler makes of plain C. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +40,10 @@ static double median(double *v, int n) {
 /* The same work by every thread, each with its own part; threads wait between rounds by spinning,
  * so that starting them costs nothing. */
 struct team {
-    void (*part)(void *context, int part, int n_parts);
+    void (*parts[2])(void *context, int part, int n_parts); /* the second may be NULL */
     void *context;
     int n_threads;
+    int phase;
     int round, done; /* atomic */
 };
 struct member {
@@ -57,19 +60,26 @@ static void *follow(void *arg) {
         if (round < 0)
             return NULL;
         seen = round;
-        m->team->part(m->team->context, m->me, m->team->n_threads);
+        m->team->parts[m->team->phase](m->team->context, m->me, m->team->n_threads);
         __atomic_add_fetch(&m->team->done, 1, __ATOMIC_ACQ_REL);
     }
+}
+
+static void run_phase(struct team *t, int phase) {
+    t->phase = phase;
+    __atomic_store_n(&t->done, 0, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&t->round, 1, __ATOMIC_ACQ_REL);
+    t->parts[phase](t->context, 0, t->n_threads);
+    while (__atomic_load_n(&t->done, __ATOMIC_ACQUIRE) != t->n_threads - 1)
+        ;
 }
 
 static double time_team(struct team *t, int times) {
     double start = now_s();
     for (int i = 0; i < times; i++) {
-        __atomic_store_n(&t->done, 0, __ATOMIC_RELEASE);
-        __atomic_add_fetch(&t->round, 1, __ATOMIC_ACQ_REL);
-        t->part(t->context, 0, t->n_threads);
-        while (__atomic_load_n(&t->done, __ATOMIC_ACQUIRE) != t->n_threads - 1)
-            ;
+        run_phase(t, 0);
+        if (t->parts[1])
+            run_phase(t, 1);
     }
     return (now_s() - start) / times;
 }
@@ -106,8 +116,8 @@ static void multiply_add(void *context, int part, int n_parts) {
 
 static void bench_fma(int n_threads) {
     static float result[MAX_THREADS * LANES];
-    struct team one = {multiply_add, result, 1, 0, 0};
-    struct team all = {multiply_add, result, n_threads, 0, 0};
+    struct team one = {{multiply_add, NULL}, result, 1, 0, 0, 0};
+    struct team all = {{multiply_add, NULL}, result, n_threads, 0, 0, 0};
     double alone[ROUNDS], together[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
         all.round = one.round = 0;
@@ -122,7 +132,30 @@ static void bench_fma(int n_threads) {
 struct arrays {
     float *w, *m, *v, *g;
     long n;
+    float loss[MAX_THREADS];
+    bool finite[MAX_THREADS];
 };
+
+/* The loss sum(w g), and whether its gradient g is finite: before anything is changed. */
+static void loss(void *context, int part, int n_parts) {
+    struct arrays *a = context;
+    long begin = a->n * part / n_parts / LANES * LANES;
+    long end = part == n_parts - 1 ? a->n : a->n * (part + 1) / n_parts / LANES * LANES;
+    floats total = {0}, zero = {0};
+    long i = begin;
+    for (; i + LANES <= end; i += LANES) {
+        floats w, g;
+        memcpy(&w, a->w + i, sizeof w), memcpy(&g, a->g + i, sizeof g);
+        total += w * g;
+        zero += g * 0.0f;
+    }
+    float sum = 0, none = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += total[k], none += zero[k];
+    for (; i < end; i++)
+        sum += a->w[i] * a->g[i], none += a->g[i] * 0.0f;
+    a->loss[part] = sum, a->finite[part] = none == 0;
+}
 
 static void adam_part(float *restrict w, float *restrict m, float *restrict v,
                       const float *restrict g, long n) {
@@ -161,8 +194,9 @@ static float *values(long n, float scale) {
 }
 
 static int bench_loop(const char *what, long n, int n_threads, int times) {
-    struct arrays a = {values(n, 1), values(n, 1e-3f), values(n, 1e-6f), values(n, 1e-3f), n};
-    struct team t = {!strcmp(what, "adam") ? adam : momentum, &a, n_threads, 0, 0};
+    struct arrays a = {.w = values(n, 1), .m = values(n, 1e-3f), .v = values(n, 1e-6f),
+                       .g = values(n, 1e-3f), .n = n};
+    struct team t = {{loss, !strcmp(what, "adam") ? adam : momentum}, &a, n_threads, 0, 0, 0};
     double seconds[ROUNDS];
     if (!a.w || !a.m || !a.v || !a.g)
         return 1;

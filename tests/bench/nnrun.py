@@ -53,3 +53,8 @@ def mean_loss(row, threads):
     text = (head(row) + row.before + "\n" + loop(row, 180) + "kept = 0\n" +
             loop(row, 20, row.loss + ", ") + "print(kept / 20)\n")
     return float(run(text, threads, row.arguments).split()[-1])
+
+
+def version():
+    out = subprocess.run([BINARY, "version"], capture_output=True, text=True).stdout
+    return (out.strip().split("\n") or ["?"])[0].removeprefix("nnrun ")

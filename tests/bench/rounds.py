@@ -4,7 +4,7 @@ from peer import Failed
 from rows import network as network_of
 from stats import close, median, ratios, steps_for
 
-FINALISTS = 2
+FINALISTS = {"torch": 2}          # settings that go on to the rounds; of the others one
 
 
 class Plan:
@@ -19,7 +19,7 @@ def try_settings(peer, kind, row, plan, result):
     """Opens the settings of a peer, [(seconds a step, setting)] of the best; the others' times are
     noted."""
     network = network_of(row, kind)
-    if not network:
+    if not network or (kind == "debian" and not row.quick):
         return []
     names = peer.settings(network)
     if plan.quick:
@@ -36,7 +36,7 @@ def try_settings(peer, kind, row, plan, result):
             found[setting] = [1e3 * tried[-1][0]]
         except Failed as why:
             found[setting] = "failed: %s" % why
-    return [(seconds, network, setting) for seconds, setting in sorted(tried)[:FINALISTS]]
+    return [(seconds, network, setting) for seconds, setting in sorted(tried)[:FINALISTS.get(kind, 1)]]
 
 
 def measure(row, peers, threads, plan):
@@ -55,30 +55,28 @@ def measure(row, peers, threads, plan):
                 times.setdefault((kind, setting), []).append(ms)
     for (kind, setting), values in times.items():
         result["peers"][peers[kind].name][setting] = values
-    choose(result, peers, times)
-    if row.loss and plan.check:
-        compare_losses(row, peers, threads, chosen, result)
+    best = choose(result, peers, times)
+    if row.loss and plan.check and best:
+        compare_losses(row, peers[best[0]], network_of(row, best[0]), best[1], threads, result)
     for kind, peer in peers.items():
-        if network_of(row, kind):
+        if chosen[kind]:
             peer.close(network_of(row, kind))
     return result
 
 
 def choose(result, peers, times):
-    """The best peer with its best setting: the lowest median."""
+    """The best peer with its best setting, (kind, setting): the lowest median."""
     if not times:
-        return
-    kind, setting = min(times, key=lambda k: median(times[k]))
-    values = times[kind, setting]
-    result["best"] = {"peer": peers[kind].name, "setting": setting, "values": values}
+        return None
+    best = min(times, key=lambda k: median(times[k]))
+    values = times[best]
+    result["best"] = {"peer": peers[best[0]].name, "setting": best[1], "values": values}
     result["ratios"] = ratios(result["nnrun"], values)
+    return best
 
 
-def compare_losses(row, peers, threads, chosen, result):
-    result["losses"] = {"nnrun": nnrun.mean_loss(row, threads)}
-    for kind, finalists in chosen.items():
-        if finalists:
-            _, network, setting = finalists[0]
-            result["losses"][peers[kind].name] = peers[kind].ask(network, setting, do="loss")["loss"]
-    mine = result["losses"]["nnrun"]
-    result["learns"] = all(close(mine, l, row.band) for l in result["losses"].values())
+def compare_losses(row, peer, network, setting, threads, result):
+    mine = nnrun.mean_loss(row, threads)
+    theirs = peer.ask(network, setting, do="loss")["loss"]
+    result["losses"] = {"nnrun": mine, peer.name: theirs}
+    result["learns"] = close(mine, theirs, row.band)
