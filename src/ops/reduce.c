@@ -65,6 +65,8 @@ static bool extreme_shape(struct shape_call *c) {
     return true;
 }
 
+bool log_sum_shape(struct shape_call *c) { return total_shape(c); }
+
 bool max_shape(struct shape_call *c) { return extreme_shape(c); }
 bool min_shape(struct shape_call *c) { return extreme_shape(c); }
 
@@ -165,7 +167,7 @@ void min_gradient(struct gradient_call *c) { extreme_gradient(c); }
  * floats. */
 enum { SUM_BLOCK = 4096, ROW_BLOCK = 32, PIECE = 16384, MAX_WIDTH = REDUCE_WIDTH };
 enum { N_LANES = 64, N_FEW = 8 }; /* of maxima under way in a long run, in a short one */
-enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };
+enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_LOG_SUM };
 
 static void sum_init_f64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(double)); }
 static void sum_init_i64(void *acc, int64_t n) { memset(acc, 0, (size_t)n * sizeof(int64_t)); }
@@ -407,6 +409,8 @@ const struct reducer *KERNEL(reduce_find)(enum op_id op, enum dtype t) {
         return &reducers_of[t][REDUCE_SUM];
     case OP_mean:
         return &reducers_of[t][REDUCE_MEAN];
+    case OP_log_sum:
+        return &reducers_of[t][REDUCE_LOG_SUM];
     case OP_max:
         return &reducers_of[t][REDUCE_MAX];
     case OP_min:
@@ -490,6 +494,9 @@ static void prepare_sum(struct kernel_call *c, struct kernel_work *w, struct are
 static void prepare_mean(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     prepare(c, w, a, REDUCE_MEAN);
 }
+static void prepare_log_sum(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
+    prepare(c, w, a, REDUCE_LOG_SUM);
+}
 static void prepare_max(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     prepare(c, w, a, REDUCE_MAX);
 }
@@ -501,6 +508,7 @@ static void prepare_prod(struct kernel_call *c, struct kernel_work *w, struct ar
 }
 const struct kernel KERNEL(sum_kernel) = {prepare_sum, run};
 const struct kernel KERNEL(mean_kernel) = {prepare_mean, run};
+const struct kernel KERNEL(log_sum_kernel) = {prepare_log_sum, run};
 const struct kernel KERNEL(max_kernel) = {prepare_max, run};
 const struct kernel KERNEL(min_kernel) = {prepare_min, run};
 const struct kernel KERNEL(prod_kernel) = {prepare_prod, run};

@@ -110,6 +110,16 @@ static void NAME(mean_store)(const void *from, int64_t n, double count, void *to
         out[i] = (MEAN_OUT)((double)acc[i] / count);
 }
 
+#if FLOATS
+static void NAME(log_sum_store)(const void *from, int64_t n, double count, void *to) {
+    const SUM_T *acc = from;
+    OUT *out = to;
+    (void)count;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (OUT)log(acc[i]);
+}
+#endif
+
 static void NAME(prod_init)(void *to, int64_t n) {
     PROD_T *acc = to;
     for (int64_t i = 0; i < n; i++)
@@ -214,6 +224,10 @@ static const struct reducer NAME(reducers)[] = {
      NAME(extreme_store)},
     {sizeof(T), sizeof(T), NAME(min_init), NAME(min_runs), NAME(min_rows), NAME(min_join),
      NAME(extreme_store)},
+#if FLOATS
+    {sizeof(SUM_T), sizeof(T), OPS_PASTE(sum_init, SUM_TAG), NAME(sum_runs), NAME(sum_rows),
+     OPS_PASTE(sum_join, SUM_TAG), NAME(log_sum_store)},
+#endif
 };
 
 #undef NAME

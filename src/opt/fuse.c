@@ -224,6 +224,7 @@ static void cut_groups(struct fusion *f) {
 
 void opt_fuse(struct program *p) {
     struct fusion f = {0};
+    fuse_spell_rows(p);
     f.order = graph_order(&p->graph, &f.scratch, p->roots, p->n_roots, NULL, NULL);
     for (int i = 0; i < f.order.n; i++) {
         struct node *n = f.order.at[i];

@@ -5,6 +5,9 @@
 #include "ir/kernel.h"
 #include "opt/opt.h"
 
+/* Elements of a row that is kept in the cache, at most. */
+enum { FUSE_MAX_ROW = 16384 };
+
 /* A shape that groups run over. Its rows and columns are those of the first reductions met. */
 struct fuse_domain {
     const struct shape *full;
@@ -26,5 +29,8 @@ struct fuse_form *fuse_find_forms(struct arena *scratch, const struct node_list 
 /* Whether the edge may lie within a group. */
 bool fuse_is_free(const struct fuse_form *from, const struct node *from_node,
                   const struct fuse_form *to);
+
+/* Replaces ops over rows by what groups can hold. */
+void fuse_spell_rows(struct program *p);
 
 #endif

@@ -11,7 +11,7 @@
  * Linear in the graph, but for the search among the shapes that are reduced, which are few. */
 #include "opt/fuse.h"
 
-enum { MAX_ROW = 16384, MAX_DOMAINS = 256 };
+enum { MAX_DOMAINS = 256 };
 
 struct forms {
     struct arena *scratch;
@@ -39,6 +39,7 @@ static bool is_reduction(const struct node *n) {
     switch (n->op->id) {
     case OP_sum:
     case OP_mean:
+    case OP_log_sum:
     case OP_max:
     case OP_min: return true;
     default: return false;
@@ -77,7 +78,7 @@ static void find_reduction(struct forms *f, const struct node *n, struct fuse_fo
     struct fuse_domain *d = find_domain(f, x, true);
     if (!d) return;
     int64_t row = span(x, split, x->rank);
-    if (trailing && row <= MAX_ROW && (d->row_axis == split || d->row_axis < 0) &&
+    if (trailing && row <= FUSE_MAX_ROW && (d->row_axis == split || d->row_axis < 0) &&
         fits(d, split, d->columns)) {
         d->row_axis = split;
         *form = (struct fuse_form){d, EW_ROW, false};

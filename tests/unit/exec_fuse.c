@@ -27,12 +27,18 @@ static void add_roots(struct bench *t, struct node *x, struct node *g, int axis,
     struct node *e = build_1(t->b, OP_exp, build_2(t->b, OP_sub, x, most));
     struct node *p = build_2(t->b, OP_div, e, reduce(t, OP_sum, e, axis, true));
     struct node *kept = build_1(t->b, OP_log, reduce(t, OP_sum, e, axis, false));
+    int last = x->shape.rank - 1;
+    struct attr along = {.kind = ATTR_AXIS, .i = last};
+    struct node *q = build_op(t->b, OP_softmax, &x, 1, &along, NULL, NULL);
+    struct node *lq = build_op(t->b, OP_log_softmax, &x, 1, &along, NULL, NULL);
     struct node *positive = build_2(t->b, OP_greater, y, build_scalar(t->b, x->dtype, 0));
     struct node *d = build_3(t->b, OP_where, positive, build_2(t->b, OP_mul, g, p), g);
     struct node *roots[] = {y,
                             p,
                             v,
                             kept,
+                            q,
+                            reduce(t, OP_sum, build_2(t->b, OP_mul, lq, g), last, false),
                             reduce(t, OP_sum, d, -lead, false),
                             reduce(t, OP_mean, build_2(t->b, OP_mul, d, y), -lead, true),
                             reduce(t, OP_max, d, -lead, false),
@@ -48,7 +54,7 @@ static void spoil(struct tensor *x, int64_t at, double value) {
 }
 
 static void compare(int rank, const int64_t *dim, int axis, int lead, bool ordinary) {
-    enum { N_ROOTS = 9 };
+    enum { N_ROOTS = 11 };
     struct bench t;
     struct tensor *apart[N_ROOTS], *fused[N_ROOTS], *again[N_ROOTS];
     struct run r = {0};
