@@ -57,7 +57,7 @@ def process(text, threads, arguments=()):
 def whole_processes(name, what, unit, goal, which, steps, settings, peers, threads, plan):
     out = result(name, what, unit, goal)
     text = nnrun.head(DEEP) + nnrun.loop(DEEP, steps) + 'print("done")\n'
-    for _ in range(3 if plan.quick else 5):
+    for _ in range(2 if plan.quick else 3):
         out["nnrun"].append(process(text, threads)[which])
         for kind, peer in peers.items():
             network = rows.network(DEEP, kind)
@@ -84,7 +84,7 @@ def start(peers, threads, plan):
 def memory(peers, threads, plan):
     settings = {"torch": ["channels_last,foreach", "bytes,channels_last,foreach"],
                 "tensorflow": ["plain", "bytes"]}
-    return whole_processes("memory", "peak memory in training", "MiB", 0.2, 1, 30, settings, peers,
+    return whole_processes("memory", "peak memory in training", "MiB", 0.2, 1, 20, settings, peers,
                            threads, plan)
 
 
