@@ -1,5 +1,5 @@
-/* What the evaluator of elementwise chains works out once a plan (fused.c) and walks through in each
- * run (fused_run.c). */
+/* What the evaluator of elementwise chains works out once a plan (fused.c) and walks through in
+ * each run (fused_run.c). */
 #ifndef NN_OPS_FUSED_CHAIN_H
 #define NN_OPS_FUSED_CHAIN_H
 

@@ -27,8 +27,8 @@ bool KERNEL(tree_takes)(const struct ew_instruction *in);
 
 /* Appends the expression of instruction `root`, whose value is stored, and may be an operand of
  * later ones. absorbed[k]: instruction k is computed within the one expression that uses it.
- * scalar[v]: value v is a single element for all that the tree passes over. false: there is no room, or the tree is of another
- * dtype. */
+ * scalar[v]: value v is a single element for all that the tree passes over. false: there is no
+ * room, or the tree is of another dtype. */
 bool KERNEL(tree_append)(struct tree *t, const struct ew_program *p, int root,
                          const bool *absorbed, const bool *scalar);
 

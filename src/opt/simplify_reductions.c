@@ -26,7 +26,9 @@ static struct node *build_reduction(struct program *p, enum op_id op, struct nod
 /* How many trailing axes two shapes have in common. */
 static int common_tail(const struct shape *a, const struct shape *b) {
     int n = 0;
-    while (n < a->rank && n < b->rank && dim_same(a->d[a->rank - 1 - n], b->d[b->rank - 1 - n])) n++;
+    while (n < a->rank && n < b->rank &&
+           dim_same(a->d[a->rank - 1 - n], b->d[b->rank - 1 - n]))
+        n++;
     return n;
 }
 

@@ -293,7 +293,8 @@ static void build_program(struct cutting *c, struct task *t, const int *member, 
         for (int j = 0; j < node->n_in; j++) {
             int r = c->root[node->in[j]->number];
             bool inside = group > 0 && c->group[r] == group;
-            int v = inside ? p->n_in + c->instruction[r] : find_input(c, &in, r, node->in[j], space);
+            int v = inside ? p->n_in + c->instruction[r]
+                           : find_input(c, &in, r, node->in[j], space);
             bool spread = inside && space == EW_FULL && s->nodes.at[r]->space == EW_ROW;
             e->operand[j] = (int16_t)(spread ? spread_of(p, n, v) : v);
         }
