@@ -83,6 +83,10 @@ struct kernel_call {
     const void *geometry;             /* what prepare worked out */
     bool exact;                       /* no kernel that rounds more than plain sums do */
     void *shared;                     /* shared_bytes, zero at no time in particular */
+    /* Of kernels that look at what they write (kernel_work.looks), where a check_finite step reads
+     * it: set to 1, atomically, when an element is NaN or infinite. Of that check_finite step: 0
+     * when it need not look again; it sets it to 0. NULL: nobody asks, or nobody looked. */
+    int *suspect;
     struct draw draw;
     struct kernel_fault *fault;
 };
@@ -95,6 +99,7 @@ struct kernel_work {
     double cost[MAX_PHASES];
     size_t scratch_bytes; /* for each worker */
     size_t shared_bytes;  /* for the call */
+    bool looks;           /* whether the kernel sets call.suspect */
     /* of the kernel chosen: "sgemm", "im2col+sgemm", "winograd 2x2,5x5"; for --dump=plan */
     const char *name;
     /* Why a faster kernel did not apply: "no winograd: a filter of 7x7"; NULL: there is none, or

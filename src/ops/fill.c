@@ -167,7 +167,8 @@ static void assign_run(const struct kernel_call *c, int phase, int64_t begin, in
 const struct kernel KERNEL(assign_kernel) = {prepare_assign, assign_run};
 
 /* Each unit notes its first bad element in `shared`; the second phase reports the first of all,
- * at any number of threads the same. */
+ * at any number of threads the same. Nothing is read when the step that computed it has looked and
+ * found nothing. */
 static void prepare_check(struct kernel_call *c, struct kernel_work *w, struct arena *a) {
     (void)a;
     int64_t n = arg_count(&c->in[0]), units = ceil_div(n, UNIT_ELEMENTS);
@@ -200,6 +201,9 @@ static void check_run(const struct kernel_call *c, int phase, int64_t begin, int
     const float *x = c->in[0].data;
     const double *xd = c->in[0].data;
     int64_t *found = c->shared, n = arg_count(&c->in[0]);
+    bool known = c->suspect && !__atomic_load_n(c->suspect, __ATOMIC_ACQUIRE);
+    if (phase == 0 && known)
+        return;
     if (phase == 0) {
         for (int64_t u = begin; u < end; u++) {
             int64_t first = u * UNIT_ELEMENTS, length = min_i64(UNIT_ELEMENTS, n - first);
@@ -210,11 +214,13 @@ static void check_run(const struct kernel_call *c, int phase, int64_t begin, int
         return;
     }
     bool finite = true;
-    for (int64_t u = 0; finite && u < ceil_div(n, UNIT_ELEMENTS); u++)
+    for (int64_t u = 0; !known && finite && u < ceil_div(n, UNIT_ELEMENTS); u++)
         if (found[u] >= 0) {
             finite = false;
             kernel_raise(c->fault, found[u], single ? (double)x[found[u]] : xd[found[u]], NAN, NAN);
         }
+    if (!known && c->suspect)
+        __atomic_store_n(c->suspect, 0, __ATOMIC_RELEASE);
     *(uint8_t *)c->out[0].data = finite;
 }
 

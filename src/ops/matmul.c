@@ -102,6 +102,23 @@ static int64_t batch_offset(const struct matmul *m, const int64_t *step, int64_t
     return offset;
 }
 
+/* For whoever wants to know whether all is finite: looks at columns [j0, j1) of rows [r0, r1) of
+ * the result while they are still near. */
+static void look_at(const struct kernel_call *c, const struct gemm *g, int64_t r0, int64_t r1,
+                    int64_t j0, int64_t j1) {
+    bool finite = true;
+    if (!c->suspect)
+        return;
+    if (j0 == 0 && j1 == g->n) /* whole rows are one run */
+        j1 = (r1 - r0) * g->n, r1 = min_i64(r1, r0 + 1);
+    for (int64_t r = r0; r < r1; r++)
+        finite &= c->out[0].dtype == DTYPE_F64
+                      ? all_finite_f64((double *)c->out[0].data + r * g->n + j0, j1 - j0)
+                      : all_finite_f32((float *)c->out[0].data + r * g->n + j0, j1 - j0);
+    if (!finite)
+        __atomic_store_n(c->suspect, 1, __ATOMIC_RELEASE);
+}
+
 static int64_t part_start(const struct matmul *m, int64_t part) {
     return part * m->g.k / m->n_parts;
 }
@@ -129,6 +146,7 @@ static void sum_parts(const struct kernel_call *c, const struct matmul *m, const
             for (int64_t i = from; i < to; i++)
                 out[i] += part[p * n + i];
     }
+    look_at(c, &(struct gemm){.n = n}, 0, 1, from, to);
 }
 
 /* A product that is empty, or whose k is 0, is all zeros. */
@@ -212,6 +230,18 @@ static void run_panels(const struct matmul *m, bool wide, const void *a, const v
         run_columns_f32(&m->g, packed, b, out, p0, p1, k0, k1, scratch);
 }
 
+/* Looks at what panels [p0, p1) are of the result. */
+static void look_at_panels(const struct kernel_call *c, const struct matmul *m, int64_t p0,
+                           int64_t p1) {
+    const struct gemm *g = &m->g;
+    int64_t columns = (int64_t)(2 * VECTOR_BYTES / element_bytes(c));
+    if (m->by_rows)
+        look_at(c, g, panel_start_f32(g->m, m->n_units, p0), panel_start_f32(g->m, m->n_units, p1),
+                0, g->n);
+    else
+        look_at(c, g, 0, g->m, p0 * columns, min_i64(p1 * columns, g->n));
+}
+
 static void run_packed(const struct kernel_call *c, int phase, int64_t begin, int64_t end,
                        void *scratch) {
     const struct matmul *m = c->geometry;
@@ -223,10 +253,14 @@ static void run_packed(const struct kernel_call *c, int phase, int64_t begin, in
         size_t part_bytes = (size_t)(m->g.m * m->g.n) * element_bytes(c);
         while (begin < end) {
             int64_t part = begin / m->n_units, stop = min_i64(end, (part + 1) * m->n_units);
+            if (c->suspect)
+                stop = min_i64(stop, begin + group_panels_f32);
             void *out = m->n_parts == 1 ? c->out[0].data : parts + (size_t)part * part_bytes;
             run_panels(m, wide, c->in[0].data, c->in[1].data, c->shared, out,
                        begin - part * m->n_units, stop - part * m->n_units, part_start(m, part),
                        part_start(m, part + 1), scratch);
+            if (m->n_parts == 1)
+                look_at_panels(c, m, begin, stop);
             begin = stop;
         }
     } else {
@@ -283,6 +317,7 @@ static void prepare_packed(struct kernel_call *c, struct kernel_work *w, struct 
     if (m->thin)
         w->scratch_bytes = (size_t)(bytes == 8 ? thin_scratch_f64(g) : thin_scratch_f32(g)) * bytes;
     w->name = m->thin ? "thin" : "packed";
+    w->looks = true;
     w->n_phases = m->n_parts > 1 ? 3 : 2;
     w->units[0] = n_packed, w->cost[0] = (double)packed_elements;
     w->units[1] = m->n_units * m->n_parts, w->cost[1] = work;

@@ -182,6 +182,24 @@ static void R(pack_column_panel)(const struct gemm *g, const REAL *b, REAL *pack
      min_i64(g->n - q * N, N), k1 - k0);
 }
 
+/* Whether none of x[n] is NaN or infinite: only those give another product with 0 than 0. */
+static bool R(all_finite)(const REAL *x, int64_t n) {
+    enum { L = R(N_LANES) };
+    R(vector) zero[4] = {{0}, {0}, {0}, {0}};
+    int64_t i = 0;
+    for (; i + 4 * L <= n; i += 4 * L)
+        UNROLL(4)
+    for (int s = 0; s < 4; s++)
+        zero[s] += R(load)(x + i + s * L) * 0;
+    REAL rest = 0;
+    for (; i < n; i++)
+        rest += x[i] * 0;
+    R(vector) all = (zero[0] + zero[1]) + (zero[2] + zero[3]);
+    for (int s = 0; s < L; s++)
+        rest += all[s];
+    return rest == 0;
+}
+
 enum { R(group_panels) = 8 };
 
 /* Column panels [q0, q1) of c from the packed a, summing k0 to before k1. scratch: a group of

@@ -173,6 +173,25 @@ static void bind_steps(struct schedule *s, struct plan *plan) {
     list_draws(s, plan);
 }
 
+/* Steps that look at what they write tell the check_finite step that would read it again. */
+static void bind_checks(struct schedule *s, struct plan *plan) {
+    int *step_of = arena_array(s->arena, int, s->tasks.n);
+    for (int i = 0; i < plan->n_steps; i++)
+        step_of[s->order.at[i]] = i;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const struct task *t = &s->tasks.at[s->order.at[i]];
+        if (t->copies || t->nodes[0]->op->id != OP_check_finite)
+            continue;
+        int writer = s->values.at[t->in[0].value].writer;
+        struct step *from = writer >= 0 ? &plan->steps[step_of[writer]] : NULL;
+        if (!from || !from->work.looks)
+            continue;
+        if (!from->call.suspect)
+            from->call.suspect = arena_new(s->keep, int);
+        plan->steps[i].call.suspect = from->call.suspect;
+    }
+}
+
 static void bind_fetches(const struct schedule *s, struct plan *plan, struct node *const *roots) {
     int n = s->n_fetch;
     plan->n_fetch = n;
@@ -208,6 +227,7 @@ static bool make_plan(struct schedule *s, struct plan *plan, struct program *p, 
     plan->buffers_bytes = s->buffers_bytes;
     plan->peak_lower_bound_bytes = s->peak_bytes;
     bind_steps(s, plan);
+    bind_checks(s, plan);
     bind_fetches(s, plan, p->roots);
     plan->n_feeds = p->n_fed;
     plan->n_assigned = s->updates.n;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "kernelrun.h"
 #include "ops/blas.h"
 #include "unit.h"
@@ -154,6 +155,50 @@ static void batches(void) {
         check_all(&products[i]);
 }
 
+/* What a kernel that looks says of finite operands, and of one with a single infinity. */
+static void check_look(const struct kernel *k, struct kernel_call *c, const char *what) {
+    struct arena arena = {0};
+    struct kernel_work w = {0};
+    k->prepare(c, &w, &arena);
+    arena_free(&arena);
+    if (!w.looks)
+        return;
+    int64_t n_a = kernelrun_count(&c->in[0]);
+    for (int64_t bad = -1; bad < n_a; bad += n_a / 3 + 1) {
+        int suspect = 0;
+        double before = bad < 0 ? 0 : kernelrun_get(&c->in[0], bad);
+        if (bad >= 0)
+            kernelrun_set(&c->in[0], bad, INFINITY);
+        c->suspect = &suspect;
+        kernelrun_check(k, c);
+        if (suspect != (bad >= 0))
+            printf("%s %s: infinity at %lld, suspect %d\n", what, w.name, (long long)bad, suspect);
+        CU_ASSERT_EQUAL(suspect, bad >= 0);
+        if (bad >= 0)
+            kernelrun_set(&c->in[0], bad, before);
+    }
+}
+
+static void looks(void) {
+    static const int64_t sizes[][3] = {
+        {3, 5, 9000}, {700, 40, 9}, {50, 561, 20}, {140, 300, 70}, {20, 20, 20}};
+    for (size_t i = 0; i < 2 * (sizeof sizes / sizeof *sizes); i++) {
+        const int64_t *s = sizes[i / 2];
+        uint64_t seed = i;
+        enum dtype t = i % 2 ? DTYPE_F64 : DTYPE_F32;
+        struct kernel_arg in[2] = {kernelrun_arg(t, 2, (int64_t[]){s[2], s[0]}, &seed),
+                                   kernelrun_arg(t, 2, (int64_t[]){s[2], s[1]}, &seed)};
+        struct kernel_arg out = kernelrun_empty(t, 2, (int64_t[]){s[0], s[1]});
+        struct attr attr[2] = {kernelrun_bool(true), kernelrun_bool(false)};
+        struct kernel_call c = {.n_in = 2, .n_out = 1, .in = in, .out = &out, .attr = attr};
+        for (int isa = 0; isa <= (int)kernel_best_isa(); isa++)
+            check_look(packed[isa], &c, kernel_isa_name((enum isa)isa));
+        for (int k = 0; k < 2; k++)
+            kernelrun_free(&in[k]);
+        kernelrun_free(&out);
+    }
+}
+
 static void empty_sizes(void) {
     static const struct product products[] = {
         {.m = 0, .n = 4, .k = 5},
@@ -171,5 +216,6 @@ void suite_ops_matmul(void) {
     unit_test("long sums", long_sums);
     unit_test("few rows, a large matrix", few_rows);
     unit_test("batches, equal and stretched", batches);
+    unit_test("infinities of the result are noticed", looks);
     unit_test("empty operands and empty sums", empty_sizes);
 }
