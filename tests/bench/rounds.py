@@ -29,7 +29,7 @@ def try_settings(peer, kind, row, plan, result):
     tried = []
     for setting in names:
         try:
-            peer.ask(network, setting, do="open", n=2)
+            peer.ask(network, setting, do="open", n=1)
             once = peer.seconds_a_step(network, setting, 1)
             n = steps_for(once, plan.seconds / 2)
             tried.append((peer.seconds_a_step(network, setting, n), setting))
@@ -43,10 +43,13 @@ def measure(row, peers, threads, plan):
     result = {"row": row.name, "what": row.what, "unit": "ms", "goal": row.goal, "nnrun": [],
               "peers": {}, "notes": []}
     chosen = {kind: try_settings(peer, kind, row, plan, result) for kind, peer in peers.items()}
-    own_steps = steps_for(nnrun.seconds_a_step(row, 5, threads), plan.seconds)
-    warm = max(3, own_steps // 5)
+    first = nnrun.seconds_a_step(row, 1, threads, 1)
+    if first < 0.05:
+        first = nnrun.seconds_a_step(row, steps_for(first, 0.05), threads)
+    own_steps = steps_for(first, plan.seconds)
+    warm = max(1, own_steps // 5)
     times = {}
-    for _ in range(plan.rounds):
+    for _ in range(plan.rounds if first < 1 else 3):
         result["nnrun"].append(1e3 * nnrun.seconds_a_step(row, own_steps, threads, warm))
         for kind, finalists in chosen.items():
             for seconds, network, setting in finalists:

@@ -41,7 +41,7 @@ def check_arithmetic():
     assert stats.ratios([1, 2, 6], [2, 2, 3]) == [0.5, 1, 2]
     assert stats.close(0.40, 0.45, 0.2) and not stats.close(0.4, 0.6, 0.2)
     assert not stats.close(float("nan"), float("nan"), 0.2)
-    assert stats.steps_for(0.02, 0.6) == 30 and stats.steps_for(9, 0.6) == 3
+    assert stats.steps_for(0.02, 0.6) == 30 and stats.steps_for(0.3, 0.6) == 3 and stats.steps_for(9, 0.6) == 1
     # a recorded row: two settings of one peer, one of another
     result = {"row": "r", "what": "r", "unit": "ms", "goal": 0.5, "nnrun": [10, 12, 11],
               "peers": {}, "notes": []}

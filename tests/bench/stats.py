@@ -36,6 +36,7 @@ def close(a, b, band):
     return a == a and b == b and abs(a - b) <= max(band * max(abs(a), abs(b)), 0.01)
 
 
-def steps_for(seconds_a_step, target_seconds, low=3, high=20000):
-    """How many steps fill a round of about so many seconds."""
+def steps_for(seconds_a_step, target_seconds, high=20000):
+    """How many steps fill a round of about so many seconds: three at least, or one that is long."""
+    low = 1 if seconds_a_step > target_seconds else 3
     return max(low, min(high, round(target_seconds / max(seconds_a_step, 1e-7))))
