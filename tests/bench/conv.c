@@ -1,10 +1,14 @@
 /* Times the kernels of the deep MNIST network's training step, batch 50 unless told otherwise: each
- * convolution and dense product, the chosen kernel and its reference, and of pooled convolutions
- * the gradients from the winners and the dense ones, on one and on two threads, in interleaved
- * rounds. First checks that two threads really give twice one thread's multiply-add rate: on a
- * shared machine they may not.
+ * convolution and dense product, the chosen kernel, the one that --exact would choose and the
+ * reference, and of pooled convolutions the gradients from the winners and the dense ones, on one
+ * and on two threads, in interleaved rounds. First checks that two threads really give twice one
+ * thread's multiply-add rate: on a shared machine they may not.
  *
- *     bench_conv [batch [rounds [words of the name]]]
+ * From the project's root, after `make`:
+ *
+ *     gcc -O2 -march=x86-64-v3 -std=gnu11 -Isrc -pthread -o build/bench_conv tests/bench/conv.c \
+ *         $(find build/ops build/base build/tensor build/ir -name '*.o') -lopenblas -lm
+ *     build/bench_conv [batch [rounds [words of the name]]]
  *
  * Prints the lower quartile of milliseconds and GFLOP/s (nominal: taps on padding count). Before
  * each timing a large buffer is written, since in a training step the optimizer's pass over its
@@ -31,7 +35,7 @@ BUILDS(matmul_blas_kernel)
     ((isa) == ISA_AVX512 ? &id##_avx512 : (isa) == ISA_AVX2 ? &id##_avx2 : &id##_portable)
 
 enum { HUGE_FROM_BYTES = 4 << 20, HUGE_PAGE_BYTES = 2 << 20 };
-enum { MAX_THREADS = 2, MAX_ROUNDS = 1000 };
+enum { MAX_THREADS = 2, MAX_ROUNDS = 1000, MAX_RIVALS = 3 };
 
 struct team {
     const struct kernel *k;
@@ -144,17 +148,24 @@ static void report(const char *what, const struct kernel *const *kernels, struct
     if (!strstr(what, wanted))
         return;
     struct arena arena = {0};
-    static double seconds[2][MAX_THREADS][MAX_ROUNDS];
-    struct kernel_work w[2] = {{0}, {0}};
-    struct team team[2];
-    const void *geometry[2];
-    void *shared[2];
-    int n = kernels[1] ? 2 : 1;
-    for (int i = 0; i < n; i++) {
-        kernels[i]->prepare(c, &w[i], &arena);
+    static double seconds[MAX_RIVALS][MAX_THREADS][MAX_ROUNDS];
+    struct kernel_work w[MAX_RIVALS] = {{0}};
+    struct team team[MAX_RIVALS];
+    const void *geometry[MAX_RIVALS];
+    void *shared[MAX_RIVALS];
+    const struct kernel *rival[MAX_RIVALS] = {kernels[0], kernels[0], kernels[1]};
+    int n = 0;
+    for (int r = 0; r < MAX_RIVALS && rival[r]; r++) {
+        int i = n;
+        w[i] = (struct kernel_work){0};
+        c->exact = r == 1;
+        rival[r]->prepare(c, &w[i], &arena);
+        if (r == 1 && !strcmp(w[0].name, w[1].name))
+            continue;
+        n++;
         geometry[i] = c->geometry;
         shared[i] = new_memory(w[i].shared_bytes);
-        team[i] = (struct team){.k = kernels[i], .c = c, .w = &w[i], .repeats = 1, .cold = true};
+        team[i] = (struct team){.k = rival[r], .c = c, .w = &w[i], .repeats = 1, .cold = true};
         for (int t = 0; t < MAX_THREADS; t++)
             team[i].scratch[t] = new_memory(w[i].scratch_bytes);
     }
@@ -167,7 +178,7 @@ static void report(const char *what, const struct kernel *const *kernels, struct
             }
     for (int i = 0; i < n; i++) {
         double one = typical(seconds[i][0], rounds), two = typical(seconds[i][1], rounds);
-        printf("%-26s %-14s %7.3f ms %6.1f GFLOP/s | %7.3f ms %6.1f GFLOP/s  x%.2f\n", what,
+        printf("%-28s %-16s %7.3f ms %6.1f GFLOP/s | %7.3f ms %6.1f GFLOP/s  x%.2f\n", what,
                w[i].name, one * 1e3, flops / one * 1e-9, two * 1e3, flops / two * 1e-9, one / two);
         for (int t = 0; t < MAX_THREADS; t++)
             free(team[i].scratch[t]);
@@ -186,8 +197,11 @@ static void bench_conv(enum isa isa, const char *name, int64_t n, int64_t size, 
     struct kernel_arg x = new_arg(4, (int64_t[]){n, size, size, c}),
                       f = new_arg(4, (int64_t[]){k, k, c, o});
     struct kernel_arg y = new_arg(4, (int64_t[]){n, out, out, o});
-    struct attr attr[3] = {
-        {.kind = ATTR_SHAPE}, ints(stride, stride), {.kind = ATTR_STRING, .s = "SAME"}};
+    struct attr attr[5] = {{.kind = ATTR_SHAPE},
+                           ints(stride, stride),
+                           {.kind = ATTR_STRING, .s = "SAME"},
+                           ints(1, 1),
+                           {.kind = ATTR_INT, .i = 1}};
     double flops = 2.0 * (double)(n * out * out * k * k * c * o);
     const struct kernel *kernels[3][2] = {
         {kernel_find(isa, OP_conv2d), REFERENCE(conv2d_im2col_kernel, isa)},
@@ -358,6 +372,10 @@ int main(int argc, char **argv) {
     bench_product(isa, "one image, fc1", 1, 1024, 3136, false, false);
     bench_product(isa, "square 512", 512, 512, 512, false, false);
     bench_conv(isa, "16x16x64 3x3x64", n, 16, 64, 3, 64, 1);
+    bench_conv(isa, "32x32x64 3x3x64", n, 32, 64, 3, 64, 1);
+    bench_conv(isa, "8x8x128 3x3x128", n, 8, 128, 3, 128, 1);
+    bench_conv(isa, "28x28x16 3x3x32", n, 28, 16, 3, 32, 1);
+    bench_conv(isa, "4x4x256 3x3x256", n, 4, 256, 3, 256, 1);
     bench_conv(isa, "32x32x3 3x3x32", n, 32, 3, 3, 32, 1);
     bench_conv(isa, "32x32x16 3x3x32 stride 2", n, 32, 16, 3, 32, 2);
     return 0;
