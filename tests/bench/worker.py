@@ -42,6 +42,8 @@ def answer(peer, tasks, ask):
     if do == "close":
         for old in [k for k in tasks if k[0] == ask["row"]]:
             del tasks[old]
+        if peer == "torch":
+            importlib.import_module("peers.torch_common").forget()
         gc.collect()
         return {}
     raise ValueError("no such order: %s" % do)

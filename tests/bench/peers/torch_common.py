@@ -49,6 +49,12 @@ def answering(task):
     return words
 
 
+def forget():
+    """What was compiled for the networks of a row: of too many PyTorch would run some as they are."""
+    if CURRENT:
+        torch._dynamo.reset()
+
+
 def truncated(parameter, stddev):
     return nn.init.trunc_normal_(parameter, std=stddev, a=-2 * stddev, b=2 * stddev)
 
@@ -125,8 +131,7 @@ class Task:
     def compiled(self, f):
         if "compile" not in self.setting:
             return f
-        torch._dynamo.reset()
-        return torch.compile(f)
+        return torch.compile(f, options={"freezing": True} if "freeze" in self.setting else None)
 
     def ready(self):
         self.moves = self.optimizer()
@@ -167,8 +172,6 @@ class Inference(Task):
         self.net.eval()
         for p in self.net.parameters():
             p.requires_grad_(False)
-        if "freeze" in self.setting:
-            torch._inductor.config.freezing = True
         self.answer = self.compiled(self.net)
 
     def run(self, n):
