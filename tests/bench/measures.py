@@ -27,9 +27,11 @@ def result(name, what, unit, goal, **more):
                  "notes": []}, **more)
 
 
-def best_of(found):
-    """Of the peers' values by name and setting the lowest median."""
-    every = [(median(v), p, s, v) for p in found for s, v in found[p].items() if isinstance(v, list)]
+def best_of(found, peers):
+    """Of the current peers' values by name and setting the lowest median."""
+    current = [p.name for p in peers.values() if not p.old and p.name in found]
+    every = [(median(v), p, s, v) for p in current for s, v in found[p].items()
+             if isinstance(v, list)]
     if not every:
         return {}
     _, peer, setting, values = min(every)
@@ -69,7 +71,7 @@ def whole_processes(name, what, unit, goal, which, steps, settings, peers, threa
                     found.setdefault(setting, []).append(peer.once(network, setting, steps)[which])
                 except Failed as why:
                     found[setting] = "failed: %s" % why
-    best = best_of(out["peers"])
+    best = best_of(out["peers"], peers)
     if best:
         out.update(best=best, ratios=ratios(out["nnrun"], best["values"]))
     return out
@@ -160,7 +162,7 @@ def graphs(peers, threads, plan):
                 for setting, values in out["peers"].get(peer.name, {}).items():
                     if isinstance(values, list):
                         values.append(1e3 * peer.seconds_a_step(network, setting, max(3, steps // 10)))
-        best = best_of(out["peers"])
+        best = best_of(out["peers"], peers)
         if best:
             out.update(best=best, ratios=ratios(out["nnrun"], best["values"]))
         out["notes"].append("build, plan and first step %s ms, %s us a layer; a step %s us a layer" % (

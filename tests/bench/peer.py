@@ -66,6 +66,7 @@ class Peer:
     def __init__(self, python, kind, threads, label=None):
         self.python, self.kind, self.threads, self.key = python, kind, threads, label or kind
         self.workers = {}
+        self.old = label == "debian"      # beside the current ones: no goal is a ratio to it
         self.log = open(os.path.join(TOP, "build", "bench", self.key + ".log"), "w")
         self.name = self.worker("malloc").ask(do="version")["version"]
 

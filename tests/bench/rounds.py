@@ -1,6 +1,7 @@
 """One row: the peers' settings tried in a short round, then nnrun and the best in turns."""
 import nnrun
 from peer import Failed
+from report import cell
 from rows import network as network_of
 from stats import close, median, ratios, steps_for
 
@@ -30,9 +31,8 @@ def try_settings(peer, kind, row, plan, result):
     for setting in names:
         try:
             peer.ask(network, setting, do="open", n=1)
-            once = peer.seconds_a_step(network, setting, 1)
-            n = steps_for(once, plan.seconds / 2)
-            tried.append((peer.seconds_a_step(network, setting, n), setting))
+            n = steps_for(peer.seconds_a_step(network, setting, 1), plan.seconds / 4)
+            tried.append((min(peer.seconds_a_step(network, setting, n) for _ in range(2)), setting))
             found[setting] = [1e3 * tried[-1][0]]
         except Failed as why:
             found[setting] = "failed: %s" % why
@@ -68,13 +68,19 @@ def measure(row, peers, threads, plan):
 
 
 def choose(result, peers, times):
-    """The best peer with its best setting, (kind, setting): the lowest median."""
-    if not times:
+    """The best current peer with its best setting, (kind, setting): the lowest median. An old one
+    that is faster is noted."""
+    current = [k for k in times if not peers[k[0]].old]
+    if not current:
         return None
-    best = min(times, key=lambda k: median(times[k]))
+    best = min(current, key=lambda k: median(times[k]))
     values = times[best]
     result["best"] = {"peer": peers[best[0]].name, "setting": best[1], "values": values}
     result["ratios"] = ratios(result["nnrun"], values)
+    for kind, setting in times:
+        if peers[kind].old and median(times[kind, setting]) < median(values):
+            result["notes"].append("%s [%s] is faster: ratio %s" % (
+                peers[kind].name, setting, cell(ratios(result["nnrun"], times[kind, setting]))))
     return best
 
 

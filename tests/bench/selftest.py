@@ -47,10 +47,14 @@ def check_arithmetic():
               "peers": {}, "notes": []}
 
     class Peer:
-        name = "P 1"
+        name, old = "P 1", False
+
+    class Old:
+        name, old = "P 0", True
     times = {("torch", "a"): [20, 21, 22], ("torch", "b"): [30, 18, 31],
-             ("tensorflow", "c"): [40, 41, 42]}
-    rounds.choose(result, {"torch": Peer, "tensorflow": Peer}, times)
+             ("tensorflow", "c"): [40, 41, 42], ("debian", "d"): [5, 6, 5]}
+    rounds.choose(result, {"torch": Peer, "tensorflow": Peer, "debian": Old}, times)
+    assert "P 0 [d] is faster: ratio 2.00 (2.00..2.20)" in result["notes"]
     assert result["best"]["setting"] == "a"
     assert stats.median(result["ratios"]) == 0.5
     assert "| 0.500 | met |" in report.markdown([result])
