@@ -14,87 +14,95 @@ ALWAYS_INLINE R(vector) R(choose)(R(places) mask, R(vector) a, R(vector) b) {
     return (R(vector))(((R(places))a & mask) | ((R(places))b & ~mask));
 }
 
-/* One window of one vector of channels: `from` is its first tap's, n_rows x n_columns taps of it
- * exist, the first of them at place `first` of the window. */
-ALWAYS_INLINE void R(window_largest)(const int64_t n_rows, const int64_t n_columns,
-                                     const bool relu, const bool places,
-                                     const struct conv_epilogue *e, const REAL *from,
-                                     int64_t width, R(vector) bias, int first, R(vector) * y,
-                                     R(places) * winner) {
+/* One window of one vector of channels: `from` is the first of its n_rows x n_columns taps, which
+ * is at place `first` of the window and `kw` places above the one below. */
+ALWAYS_INLINE R(vector) R(window_largest)(const int64_t n_rows, const int64_t n_columns,
+                                          const bool relu, const bool places, const REAL *from,
+                                          int64_t row, int64_t width, R(vector) bias, int first,
+                                          int kw, R(places) * winner) {
     R(vector) most = *(const R(loose) *)from + bias;
-    R(places) at = (R(places)){0} + first;
+    R(places) none = {0}, at = none + first;
     for (int64_t i = 0; i < n_rows; i++)
-        for (int64_t j = 0; j < n_columns; j++) {
-            if (i == 0 && j == 0)
-                continue;
-            R(vector) x = *(const R(loose) *)(from + (i * e->pool.w + j) * width) + bias;
-            R(places) larger = (x > most) | ((x != x) & (most == most));
+        for (int64_t j = i == 0; j < n_columns; j++) {
+            R(vector) x = *(const R(loose) *)(from + i * row + j * width) + bias;
+            R(places) larger = ~(x <= most) & (most == most);
             most = R(choose)(larger, x, most);
             if (places)
-                at = (larger & ((R(places)){0} + (int)(first + i * e->pool.kw + j))) |
-                     (at & ~larger);
+                at = ((none + (first + (int)(i * kw + j))) & larger) | (at & ~larger);
         }
     /* elements below 0 would all have been 0, and the first of them the winner */
     if (relu) {
-        R(places) alive = (most > (R(vector)){0}) | (most != most);
+        R(places) alive = ~(most <= (R(vector)){0});
         most = R(choose)(alive, most, (R(vector)){0});
         if (places)
-            at = (at & alive) | (((R(places)){0} + first) & ~alive);
+            at = (at & alive) | ((none + first) & ~alive);
     }
-    *y = most;
     *winner = at;
+    return most;
 }
 
-/* A pooled element of all channels. `from`: the first tap that exists; y, winner: the element's
- * first channel. bias: whole vectors. */
-ALWAYS_INLINE void R(pool_element)(const int64_t n_rows, const int64_t n_columns, const bool relu,
-                                   const bool places, const struct conv_epilogue *e,
-                                   const REAL *from, int64_t width, const REAL *bias, int first,
-                                   int64_t channels, REAL *y, uint8_t *winner) {
+/* n neighbours of a pooled row that have as many taps each, all channels. `from`: the first tap of
+ * the first; y, winner: its first channel. bias: whole vectors. */
+ALWAYS_INLINE void R(pool_some)(const int64_t n_rows, const int64_t n_columns, const bool relu,
+                                const bool places, const struct window *g, int64_t n,
+                                const REAL *from, int64_t width, const REAL *bias, int first,
+                                int kw, int64_t channels, REAL *y, uint8_t *winner) {
     enum { L = R(N_LANES) };
+    int64_t row = g->w * width, step = g->sw * width, o = g->o;
     for (int64_t k = 0; k < channels; k += L) {
-        R(vector) most;
-        R(places) at;
-        R(window_largest)
-        (n_rows, n_columns, relu, places, e, from + k, width, *(const R(loose) *)(bias + k), first,
-         &most, &at);
-        if (k + L <= channels) {
-            *(R(loose) *)(y + k) = most;
-            if (places) {
-                R(bytes) small = __builtin_convertvector(at, R(bytes));
-                memcpy(winner + k, &small, sizeof small);
+        R(vector) b = *(const R(loose) *)(bias + k);
+        for (int64_t j = 0; j < n; j++) {
+            R(places) at;
+            R(vector) most = R(window_largest)(n_rows, n_columns, relu, places, from + j * step + k,
+                                               row, width, b, first, kw, &at);
+            REAL *to = y + j * o + k;
+            if (k + L <= channels) {
+                *(R(loose) *)to = most;
+                if (places) {
+                    R(bytes) small = __builtin_convertvector(at, R(bytes));
+                    memcpy(winner + j * o + k, &small, sizeof small);
+                }
+                continue;
             }
-            continue;
-        }
-        for (int64_t l = 0; l < channels - k; l++) {
-            y[k + l] = most[l];
-            if (places)
-                winner[k + l] = (uint8_t)at[l];
+            for (int64_t l = 0; l < channels - k; l++) {
+                to[l] = most[l];
+                if (places)
+                    winner[j * o + k + l] = (uint8_t)at[l];
+            }
         }
     }
 }
 
-/* Pooled row p. rows: the convolution's from row `low` on. */
-ALWAYS_INLINE void R(pool_row)(const bool relu, const bool places, const struct conv_epilogue *e,
+/* Pooled row p. rows: the convolution's from row `low` on. Columns whose windows lie in the image
+ * are done together. */
+ALWAYS_INLINE void R(pool_row)(const bool relu, const bool places, const struct window *g,
                                int64_t p, const REAL *rows, int64_t low, int64_t width,
                                const REAL *bias, const struct conv_target *to) {
-    const struct window *g = &e->pool;
-    int64_t y0, y1, x0, x1;
+    int64_t y0, y1, x0, x1, whole = min_i64(g->ow, ceil_div(g->left, g->sw)), end = whole;
     window_taps(p, g->sh, g->top, g->kh, g->h, &y0, &y1);
+    if (g->w + g->left >= g->kw)
+        end = max_i64(whole, min_i64(g->ow, (g->w + g->left - g->kw) / g->sw + 1));
     const REAL *row = rows + (p * g->sh - g->top + y0 - low) * g->w * width;
-    bool two_by_two = g->kw == 2 && y1 - y0 == 2;
-    for (int64_t j = 0; j < g->ow; j++) {
+    for (int64_t j = 0, n; j < g->ow; j += n) {
+        n = j == whole && end > whole ? end - whole : 1;
         window_taps(j, g->sw, g->left, g->kw, g->w, &x0, &x1);
         const REAL *from = row + (j * g->sw - g->left + x0) * width;
         REAL *y = (REAL *)to->y + (p * g->ow + j) * g->o;
         uint8_t *winner = places ? to->winner + (p * g->ow + j) * g->o : NULL;
         int first = (int)(y0 * g->kw + x0);
-        if (two_by_two && x1 - x0 == 2)
-            R(pool_element)
-            (2, 2, relu, places, e, from, width, bias, first, to->channels, y, winner);
+        bool full = x1 - x0 == g->kw && g->kw == y1 - y0;
+#define POOL_SOME(rows_, columns_, kw_)                                                            \
+    R(pool_some)                                                                                   \
+    (rows_, columns_, relu, places, g, n, from, width, bias, first, kw_, to->channels, y, winner)
+        if (full && g->kw == 1)
+            POOL_SOME(1, 1, 1);
+        else if (full && g->kw == 2)
+            POOL_SOME(2, 2, 2);
+        else if (full && g->kw == 3)
+            POOL_SOME(3, 3, 3);
         else
-            R(pool_element)
-            (y1 - y0, x1 - x0, relu, places, e, from, width, bias, first, to->channels, y, winner);
+            POOL_SOME(y1 - y0, x1 - x0, (int)g->kw);
+#undef POOL_SOME
     }
 }
 
@@ -102,13 +110,13 @@ static void R(pool_row_any)(const struct conv_epilogue *e, int64_t p, const REAL
                             int64_t width, const REAL *bias, const struct conv_target *to) {
     bool relu = e->activation == ACTIVATION_RELU;
     if (to->winner && relu)
-        R(pool_row)(true, true, e, p, rows, low, width, bias, to);
+        R(pool_row)(true, true, &e->pool, p, rows, low, width, bias, to);
     else if (to->winner)
-        R(pool_row)(false, true, e, p, rows, low, width, bias, to);
+        R(pool_row)(false, true, &e->pool, p, rows, low, width, bias, to);
     else if (relu)
-        R(pool_row)(true, false, e, p, rows, low, width, bias, to);
+        R(pool_row)(true, false, &e->pool, p, rows, low, width, bias, to);
     else
-        R(pool_row)(false, false, e, p, rows, low, width, bias, to);
+        R(pool_row)(false, false, &e->pool, p, rows, low, width, bias, to);
 }
 
 /* Bias and an activation that costs more than to look at an element, in place, once. */

@@ -30,6 +30,7 @@ BUILDS(conv2d_input_gradient_im2col_kernel)
 BUILDS(conv2d_filter_gradient_im2col_kernel)
 BUILDS(conv_block_filter_gradient_dense_kernel)
 BUILDS(conv_block_input_gradient_dense_kernel)
+BUILDS(conv_block_reference_kernel)
 BUILDS(matmul_blas_kernel)
 #define REFERENCE(id, isa)                                                                         \
     ((isa) == ISA_AVX512 ? &id##_avx512 : (isa) == ISA_AVX2 ? &id##_avx2 : &id##_portable)
@@ -275,6 +276,27 @@ static void bench_block(enum isa isa, const char *name, int64_t n, int64_t size,
     free(winner.data);
 }
 
+/* With bias, relu and 2x2 max-pooling, and the winners' places; beside it the reference. */
+static void bench_pooled(enum isa isa, const char *name, int64_t n, int64_t size, int64_t c,
+                         int64_t k, int64_t o) {
+    struct kernel_arg in[3] = {new_arg(4, (int64_t[]){n, size, size, c}),
+                               new_arg(4, (int64_t[]){k, k, c, o}), new_arg(1, &o)};
+    struct kernel_arg out[2] = {new_arg(4, (int64_t[]){n, size / 2, size / 2, o})};
+    out[1] = new_arg(4, out[0].dim); /* as floats there is room enough */
+    out[1].dtype = DTYPE_U8, out[1].which = 1;
+    struct attr same = {.kind = ATTR_STRING, .s = "SAME"};
+    struct attr attr[8] = {
+        ints(1, 1), same,       ints(1, 1), {.kind = ATTR_INT, .i = 1},
+        ints(2, 2), ints(2, 2), same,       {.kind = ATTR_STRING, .s = "relu"}};
+    struct kernel_call call = {.n_in = 3, .n_out = 2, .in = in, .out = out, .attr = attr};
+    const struct kernel *kernels[2] = {kernel_find(isa, OP_conv_block),
+                                       REFERENCE(conv_block_reference_kernel, isa)};
+    report(name, kernels, &call, 2.0 * (double)(n * size * size * k * k * c * o));
+    for (int i = 0; i < 3; i++)
+        free(in[i].data);
+    free(out[0].data), free(out[1].data);
+}
+
 static void bench_product(enum isa isa, const char *name, int64_t m, int64_t n, int64_t k, bool ta,
                           bool tb) {
     struct kernel_arg in[2] = {new_arg(2, ta ? (int64_t[]){k, m} : (int64_t[]){m, k}),
@@ -359,6 +381,8 @@ int main(int argc, char **argv) {
     bench_block(isa, "32x32x64 3x3x64 by 3/2", n, 32, 64, 3, 64, 3, 2);
     bench_block(isa, "32x32x3 5x5x32", n, 32, 3, 5, 32, 2, 2);
     bench_block(isa, "8x8x256 3x3x256", n, 8, 256, 3, 256, 2, 2);
+    bench_pooled(isa, "conv1 28x28x1 5x5x32 pooled", n, 28, 1, 5, 32);
+    bench_pooled(isa, "conv2 14x14x32 5x5x64 pooled", n, 14, 32, 5, 64);
     bench_pool(isa, "pool1 28x28x32", n, 28, 32);
     bench_pool(isa, "pool2 14x14x64", n, 14, 64);
     bench_product(isa, "fc1 forward", n, 1024, 3136, false, false);
