@@ -23,17 +23,17 @@ struct R(ahead) {
 };
 
 /* c[rows, vectors] (+)= a[k, rows] b[k, two vectors], of which only the first counts when vectors
- * is 1. rows and vectors are literals at each use, so c stays in registers; so is whether there is
- * an `ahead`. */
+ * is 1. from[rows, two vectors]: what the sums begin with, or NULL; it may be c. rows and vectors
+ * are literals at each use, so c stays in registers; so is whether there is an `ahead`. */
 ALWAYS_INLINE void R(tile)(const int rows, const int vectors, int64_t k, const REAL *restrict a,
-                           const REAL *restrict b, REAL *restrict c, int64_t c_row, bool add,
-                           const struct R(ahead) *ahead) {
+                           const REAL *restrict b, const REAL *from, REAL *c, int64_t c_row,
+                           bool add, const struct R(ahead) *ahead) {
     R(vector) left[N_TILE_ROWS], right[N_TILE_ROWS];
     UNROLL(14)
     for (int r = 0; r < rows; r++) {
-        left[r] = (R(vector)){0};
+        left[r] = from ? R(load)(from + r * R(tile_columns)) : (R(vector)){0};
         if (vectors == 2)
-            right[r] = (R(vector)){0};
+            right[r] = from ? R(load)(from + r * R(tile_columns) + R(N_LANES)) : (R(vector)){0};
     }
     const int64_t *at = ahead ? ahead->at : NULL;
     for (int64_t i = 0; i < k;) {
@@ -69,10 +69,10 @@ static void R(tile_any)(int rows, int vectors, int64_t k, const REAL *a, const R
                         int64_t c_row, bool add) {
 #define TILE_CASE(n)                                                                               \
     case n:                                                                                        \
-        R(tile)(n, 2, k, a, b, c, c_row, add, NULL);                                               \
+        R(tile)(n, 2, k, a, b, NULL, c, c_row, add, NULL);                                         \
         break;                                                                                     \
     case n + 32:                                                                                   \
-        R(tile)(n, 1, k, a, b, c, c_row, add, NULL);                                               \
+        R(tile)(n, 1, k, a, b, NULL, c, c_row, add, NULL);                                         \
         break;
     switch (rows + (vectors == 1 ? 32 : 0)) { FOR_EACH_TILE_HEIGHT(TILE_CASE) }
 #undef TILE_CASE

@@ -199,6 +199,39 @@ static void looks(void) {
     }
 }
 
+/* The first rows of a product are the same bits however many follow: evaluations in chunks rely on
+ * that. */
+static void check_rows(int isa, enum dtype t, int64_t few, bool tb) {
+    enum { M = 200, N = 90, K = 700 };
+    uint64_t seed = 3;
+    int64_t a_dim[2] = {M, K}, b_dim[2] = {tb ? N : K, tb ? K : N}, o_dim[2] = {M, N};
+    struct kernel_arg in[2] = {kernelrun_arg(t, 2, a_dim, &seed),
+                               kernelrun_arg(t, 2, b_dim, &seed)};
+    struct kernel_arg all = kernelrun_empty(t, 2, o_dim);
+    struct attr attr[2] = {kernelrun_bool(false), kernelrun_bool(tb)};
+    struct kernel_call c = {.n_in = 2, .n_out = 1, .in = in, .out = &all, .attr = attr};
+    kernelrun_check(chosen[isa], &c);
+    o_dim[0] = in[0].dim[0] = few;
+    struct kernel_arg first = kernelrun_empty(t, 2, o_dim);
+    c.out = &first;
+    kernelrun_check(chosen[isa], &c);
+    CU_ASSERT(memcmp(first.data, all.data, (size_t)(few * N) * dtype_bytes(t)) == 0);
+    in[0].dim[0] = M;
+    for (int i = 0; i < 2; i++)
+        kernelrun_free(&in[i]);
+    kernelrun_free(&all);
+    kernelrun_free(&first);
+}
+
+static void rows_of_batches(void) {
+    for (int isa = 0; isa <= (int)kernel_best_isa(); isa++)
+        for (int tb = 0; tb < 2; tb++) {
+            check_rows(isa, DTYPE_F32, 19, tb);
+            check_rows(isa, DTYPE_F32, 128, tb);
+            check_rows(isa, DTYPE_F64, 50, tb);
+        }
+}
+
 static void empty_sizes(void) {
     static const struct product products[] = {
         {.m = 0, .n = 4, .k = 5},
@@ -215,6 +248,7 @@ void suite_ops_matmul(void) {
     unit_test("sizes around those of tiles, every transposition", odd_sizes);
     unit_test("long sums", long_sums);
     unit_test("few rows, a large matrix", few_rows);
+    unit_test("rows are the same bits in any batch", rows_of_batches);
     unit_test("batches, equal and stretched", batches);
     unit_test("infinities of the result are noticed", looks);
     unit_test("empty operands and empty sums", empty_sizes);
