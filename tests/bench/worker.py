@@ -5,15 +5,22 @@
 
 {"do": "open", "row": "images.MnistDeep", "setting": "fused"} makes a network; the answers to
 {"do": "run", .., "n": 10} have the seconds that 10 steps took, those to {"do": "loss", ..} the mean
-loss of steps 180 to 199. "versions" and "settings" (of a row, the best known first) tell what is here.
+loss of steps 180 to 199. "version" and "settings" (of a row, the best known first) tell what is here.
 Standard output belongs to the answers: what libraries print goes to standard error.
 """
 import gc
 import importlib
 import json
 import os
+import signal
 import sys
 import time
+
+LONGEST = 120          # seconds in which a network is made and, where that is asked, compiled
+
+
+def too_long(number, frame):
+    raise TimeoutError("not ready in %d s" % LONGEST)
 
 
 def task_class(peer, row):
@@ -29,8 +36,12 @@ def answer(peer, tasks, ask):
         common = importlib.import_module("peers.%s_common" % peer)
         return {"settings": common.settings_of(task_class(peer, ask["row"]))}
     if do == "open":
-        tasks[key] = task_class(peer, ask["row"])(ask["setting"])
-        tasks[key].run(ask["n"])
+        signal.alarm(LONGEST)
+        try:
+            tasks[key] = task_class(peer, ask["row"])(ask["setting"])
+            tasks[key].run(ask["n"])
+        finally:
+            signal.alarm(0)
         gc.collect()
         return {}
     if do == "run":
@@ -58,6 +69,7 @@ def main():
         task_class(peer, sys.argv[3])(sys.argv[4]).run(int(sys.argv[5]))
         print("done", file=out, flush=True)
         return
+    signal.signal(signal.SIGALRM, too_long)
     tasks = {}
     for line in sys.stdin:
         try:
