@@ -31,11 +31,13 @@ def idx(where, name):
 
 
 @functools.lru_cache(maxsize=None)
-def mnist(where=("MNIST_data", "mnist")):
-    """Training images [55000, 784] in 0 to 1, their labels, test images and labels."""
+def mnist(where=("MNIST_data", "mnist"), as_bytes=False):
+    """Training images [55000, 784] in 0 to 1, or the bytes, their labels, test images and labels."""
     at = folder(*where)
     images = [idx(at, n + "-images-idx3-ubyte").reshape(-1, 784) for n in ("train", "t10k")]
     labels = [idx(at, n + "-labels-idx1-ubyte").astype(np.int64) for n in ("train", "t10k")]
+    if as_bytes:
+        return images[0][5000:], labels[0][5000:], images[1], labels[1]
     x, test = (np.multiply(i, np.float32(1 / 255), dtype=np.float32) for i in images)
     return x[5000:], labels[0][5000:], test, labels[1]
 

@@ -11,9 +11,8 @@ class Mnist(Task):
     size = 100
 
     def batches(self, arrays):
-        x = np.round(arrays[0] * 255).astype(np.uint8) if "bytes" in self.setting else arrays[0]
-        self.x, self.y = tf.constant(x), tf.constant(arrays[1])
-        self.order = data.orders(len(x), self.size)
+        self.x, self.y = tf.constant(arrays[0]), tf.constant(arrays[1])
+        self.order = data.orders(len(arrays[0]), self.size)
 
     def gather(self, rows):
         x = tf.gather(self.x, rows)
@@ -42,7 +41,7 @@ class MnistDeep(Mnist):
 
     def build(self):
         self.net = deep_network(self, True)
-        self.batches(data.mnist())
+        self.batches(data.mnist(as_bytes="bytes" in self.setting))
 
 
 class MnistDeep500(MnistDeep):

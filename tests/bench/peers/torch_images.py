@@ -8,8 +8,6 @@ class Mnist(Task):
 
     def batches(self, arrays):
         self.x, self.y = (torch.from_numpy(a) for a in arrays[:2])
-        if "bytes" in self.setting:
-            self.x = (self.x * 255).round().to(torch.uint8)
         self.order = data.orders(len(self.x), self.size)
 
     def batch(self):
@@ -35,7 +33,7 @@ class MnistDeep(Mnist):
 
     def build(self):
         self.net = deep_network(self.setting)
-        self.batches(data.mnist())
+        self.batches(data.mnist(as_bytes="bytes" in self.setting))
 
 
 class MnistDeep500(MnistDeep):
