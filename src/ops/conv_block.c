@@ -2,12 +2,12 @@
  * convolution itself, the largest tensor of such a network, is never stored whole.
  *
  * In: an image [n,h,w,c], a filter, a bias [o] or none, the settings of conv2d and max_pool and the
- * name of an activation. Out: the pooled result, and, when somebody asks for it, result 1: the place
- * ky * kw + kx of the winner in each window, as uint8. The bits are those of the ops one by one,
+ * name of an activation. Out: the pooled result, and, when somebody asks for it, result 1: the
+ * place ky * kw + kx of the winner in each window, as uint8. The bits are those of the ops one by one,
  * with the convolution's kernel that was chosen here.
  *
- * The optimiser makes this op (opt/block.c), scripts cannot call it; its gradients are conv_sparse*.
- * Not for: the kernels that give the convolution's rows (conv_direct.c), nor what is done to them
+ * The optimiser makes this op (opt/block.c), scripts cannot call it; its gradients are
+ * conv_sparse*. Not for: the kernels that give the convolution's rows (conv_direct.c), nor what is done to them
  * (conv_epilogue.h). Here is the one that takes any kernel of conv2d and finishes its whole result:
  * the fallback, and with the kernel by matrix products the reference of the others. */
 #include "ops/conv_block.h"

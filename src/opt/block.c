@@ -5,8 +5,8 @@
  * from max_pool_gradient and goes through elementwise ops that are linear in it (the activation's
  * gradient) to the gradients of bias, filter and image. All of these are rewritten: the linear ops
  * run on the pooled shape, where the convolution's result is the block's own (a winner's activation
- * is what the pooling gave), and the ends become a sum and the conv_block_*_gradient ops, which take
- * the winners' places. Whether an op is linear, and what its factors are made of, is read off the
+ * is what the pooling gave), and the ends become a sum and the conv_block_*_gradient ops, which
+ * take the winners' places. Whether an op is linear, and what its factors are made of, is read off the
  * graph, so it does not matter how the script wrote it, and any activation will do whose gradient
  * is found from its result.
  *

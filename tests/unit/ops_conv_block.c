@@ -1,5 +1,5 @@
-/* Convolution blocks against their ops one by one: the dense result of a kernel of conv2d, then bias,
- * activation and pooling by plain loops. Many geometries of both windows, with and without a bias,
+/* Convolution blocks against their ops one by one: the dense result of a kernel of conv2d, then
+ * bias, activation and pooling by plain loops. Many geometries of both windows, with and without a bias,
  * ties and NaN, with the winners asked for or not; both dtypes, every instruction set, the chosen
  * kernel and the reference by matrix products. To the bit where the activation is exact. */
 #include <math.h>
@@ -143,7 +143,8 @@ static void check(const struct geometry *conv, const struct geometry *pool, enum
     for (int isa = 0; isa <= (int)kernel_best_isa(); isa++)
         for (int winners = 0; winners < 2; winners++) {
             check_kernel(&t, block[isa], convolution[isa], (enum isa)isa, winners);
-            check_kernel(&t, block_reference[isa], convolution_reference[isa], (enum isa)isa, winners);
+            check_kernel(&t, block_reference[isa], convolution_reference[isa], (enum isa)isa,
+                         winners);
         }
     for (int i = 0; i < 3; i++)
         kernelrun_free(&t.in[i]);

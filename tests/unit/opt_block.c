@@ -88,7 +88,8 @@ static void make(struct network *w, const struct test_case *c, enum op_id activa
         struct attr pool[3] = {ints(c->ksize), ints(c->pool_stride), text(&w->l, c->pool_padding)};
         y = build_op(b, OP_max_pool, &y, 1, pool, NULL, NULL);
     }
-    struct node *loss = lab_sum(b, build_2(b, OP_mul, y, build_2(b, OP_sub, y, lab_scalar(b, 0.3))));
+    struct node *off = build_2(b, OP_sub, y, lab_scalar(b, 0.3));
+    struct node *loss = lab_sum(b, build_2(b, OP_mul, y, off));
     w->roots[0] = y;
     w->n_roots = 1 + w->n_fed;
     grad_build(b, loss, w->fed, w->n_fed, w->roots + 1);
